@@ -1,1 +1,22 @@
-//! Tiercel.
+//! The policy core of Tiercel.
+//!
+//! One policy is compiled into three caches: an edge Worker, a Service Worker and a client SDK. This crate
+//! decides for all of them: what belongs to which class, whose it is, under which key it is kept, whether what
+//! was found may be served, what every header says, and what a mutation makes untrue. It does no I/O, reads no
+//! clock and knows no runtime; the tiers bring heads and times in and carry decisions out.
+//!
+//! Start at [`engine::Engine`].
+
+pub mod engine;
+pub mod exchange;
+#[cfg(feature = "document")]
+pub mod explain;
+pub mod field;
+pub mod head;
+pub mod invalidation;
+pub mod key;
+pub mod meta;
+pub mod policy;
+pub mod principal;
+pub mod semantics;
+pub mod time;

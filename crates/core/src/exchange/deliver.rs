@@ -1,0 +1,202 @@
+//! Last step: every field of an answer is written here, for every tier.
+
+use super::entry::{Entry, NEVER_KEPT};
+use super::fetch::without_body;
+use super::{Body, Context, Delivery, FetchFailure, Served};
+use crate::field::cache_control::CacheControl;
+use crate::field::cache_groups::{self, CACHE_GROUPS};
+use crate::field::cache_status::{CacheStatus, Forward};
+use crate::field::range::{ByteRange, RangeAnswer};
+use crate::field::targeted::CDN_CACHE_CONTROL;
+use crate::field::Fields;
+use crate::head::ResponseHead;
+use crate::policy::{Authority, ResourceClass, Scope};
+use crate::principal::CredentialSource;
+use crate::semantics::{condition, freshness};
+use crate::time::Timestamp;
+
+/// An answer from the store.
+pub(super) fn stored(context: &Context<'_>, entry: &Entry, status: CacheStatus, served: Served, now: Timestamp) -> Delivery {
+    let mut head = entry.head.clone();
+    default_etag(context, &mut head.fields, head.status, entry.meta.received);
+    head.fields.set("age", freshness::current_age(&entry.meta, now).to_string());
+    let (status_code, body) = conditions(context, &mut head, entry.length, |range| match range {
+        Some(range) => Body::StoredPart(range),
+        None => Body::Stored,
+    });
+    head.status = status_code;
+    finish(context, head, body, status, served)
+}
+
+/// An answer that was just fetched. `part` says that the client's range went on to the origin.
+pub(super) fn fetched(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus, part: bool) -> Delivery {
+    let mut body = Body::Fetched;
+    if !part && head.status == 200 {
+        let length = head.fields.get("content-length").and_then(|l| l.parse().ok());
+        let (code, conditioned) = conditions(context, &mut head, length, |range| match (range, length) {
+            // Of what is fetched whole, only the whole is at hand.
+            (Some(range), Some(length)) if range.len() == length => Body::StoredPart(range),
+            (Some(_), _) => Body::Text(String::new()),
+            (None, _) => Body::Fetched,
+        });
+        (head.status, body) = (code, if matches!(conditioned, Body::StoredPart(_)) { Body::Fetched } else { conditioned });
+    }
+    finish(context, head, body, status, Served::Fresh)
+}
+
+/// An answer of a request that was not looked up.
+pub(super) fn passed(context: &Context<'_>, head: ResponseHead, status: CacheStatus) -> Delivery {
+    finish(context, head, Body::Fetched, status, Served::Fresh)
+}
+
+/// No answer came, and nothing stored can stand in.
+pub(super) fn failure(context: &Context<'_>, failure: FetchFailure, status: CacheStatus) -> Delivery {
+    let (code, text) = match failure {
+        FetchFailure::Timeout => (504, "The origin did not answer in time, and nothing usable is stored."),
+        FetchFailure::Network if context.engine.tier().is_shared() => (502, "The origin cannot be reached, and nothing usable is stored."),
+        FetchFailure::Network => (504, "There is no connection, and nothing usable is stored."),
+    };
+    answer(context, code, status.because(failure.token()), text)
+}
+
+/// A request that is answered without looking or asking.
+pub(super) fn refusal(context: &Context<'_>, code: u16, reason: &'static str, text: &str) -> Delivery {
+    answer(context, code, CacheStatus { fwd: None, ..CacheStatus::forward(Forward::Bypass) }.because(reason), text)
+}
+
+/// Gives a policy's answer a validator of its own when the origin gave none: the moment that it was received
+/// tells apart what was fetched at different times.
+pub(super) fn default_etag(context: &Context<'_>, fields: &mut Fields, status: u16, received: Timestamp) {
+    let by_policy = context.class.is_some_and(|c| c.authority == Authority::Policy);
+    if by_policy && context.engine.tier().is_shared() && status == 200 && !fields.has("etag") {
+        fields.set("etag", format!("W/\"t{:x}\"", received.as_millis()));
+    }
+}
+
+fn answer(context: &Context<'_>, code: u16, status: CacheStatus, text: &str) -> Delivery {
+    let mut fields = Fields::new();
+    fields.set("content-type", "text/plain; charset=utf-8");
+    fields.set("cache-control", "no-store");
+    if code == 401 {
+        fields.set("www-authenticate", "Bearer");
+    }
+    let head = ResponseHead { status: code, fields };
+    let mut delivery = finish(context, head, Body::Text(format!("{text}\n")), status, Served::Failed);
+    delivery.body = without_body(context, delivery.body);
+    delivery
+}
+
+/// Answers the client's own conditions and range (RFC 9110 §13.2.2).
+fn conditions(
+    context: &Context<'_>,
+    head: &mut ResponseHead,
+    length: Option<u64>,
+    body: impl Fn(Option<ByteRange>) -> Body,
+) -> (u16, Body) {
+    if head.status != 200 {
+        return (head.status, body(None));
+    }
+    if condition::not_modified(context.fields(), &head.fields) {
+        // RFC 9110 §15.4.5: the fields that describe the body go, the validators stay.
+        for name in ["content-length", "content-type", "content-encoding", "content-language", "content-range"] {
+            head.fields.remove(name);
+        }
+        return (304, Body::Empty);
+    }
+    let range = match length {
+        Some(length) if context.request.method == "GET" => condition::range(context.fields(), &head.fields, length),
+        _ => RangeAnswer::Whole,
+    };
+    let (code, body) = match (range, length.unwrap_or(0)) {
+        (RangeAnswer::Whole, _) => (200, body(None)),
+        (RangeAnswer::Part(range), complete) => match body(Some(range)) {
+            // The part is not at hand: the whole is an answer too (RFC 9110 §14.2).
+            Body::Text(_) => (200, body(None)),
+            part => {
+                head.fields.set("content-range", range.content_range(complete));
+                head.fields.set("content-length", range.len().to_string());
+                (206, part)
+            }
+        },
+        (RangeAnswer::Unsatisfiable, complete) => {
+            head.fields.set("content-range", format!("bytes */{complete}"));
+            for name in ["content-length", "content-type", "content-encoding"] {
+                head.fields.remove(name);
+            }
+            (416, Body::Empty)
+        }
+    };
+    (code, body)
+}
+
+fn finish(context: &Context<'_>, mut head: ResponseHead, body: Body, status: CacheStatus, served: Served) -> Delivery {
+    let tier = context.engine.tier();
+    head.fields.retain(|name, _| {
+        let private = name.starts_with("x-tiercel-") || name == "cache-tag";
+        !private && (name == "set-cookie" || !NEVER_KEPT.contains(&name))
+    });
+    if tier.is_shared()
+        && let Some(class) = context.class
+    {
+        if class.authority == Authority::Policy {
+            policy_fields(context, class, &mut head);
+        }
+        if context.is_read() && head.status < 400 {
+            labels(context, class, &mut head.fields);
+        }
+    }
+    let line = status.member(tier.cache_name());
+    let line = match head.fields.combined("cache-status") {
+        Some(upstream) => format!("{upstream}, {line}"),
+        None => line,
+    };
+    head.fields.set("cache-status", line);
+    Delivery { head, body: without_body(context, body), status, served }
+}
+
+/// What the policy writes over the origin's own word.
+fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut ResponseHead) {
+    let Some(browser) = &class.browser else { return };
+    let good = matches!(head.status, 200..=299 | 304);
+    let keeps_nothing = CacheControl::parse(browser).no_store;
+    let whose = class.scope == Scope::Public || context.principal.is_some();
+    if keeps_nothing || (good && whose && context.is_read()) {
+        for name in ["expires", "pragma"] {
+            head.fields.remove(name);
+        }
+        head.fields.set("cache-control", browser.as_str());
+        for (name, value) in &class.headers {
+            head.fields.set(name, value.as_str());
+        }
+    } else if !good || !whose {
+        // An error is no copy of the resource, and what belongs to nobody known must not be kept at all.
+        head.fields.set("cache-control", "no-store");
+    }
+    if class.scope == Scope::User {
+        let mut vary = head.fields.tokens("vary");
+        let by_cookie = context.principal.as_ref().is_some_and(|p| p.via() == CredentialSource::Cookie);
+        let named = [Some("Authorization"), by_cookie.then_some("Cookie")];
+        vary.retain(|v| !named.iter().flatten().any(|n| n.eq_ignore_ascii_case(v)));
+        let all: Vec<String> = named.into_iter().flatten().map(str::to_owned).chain(vary).collect();
+        head.fields.set("vary", all.join(", "));
+        if !keeps_nothing {
+            head.fields.set(CDN_CACHE_CONTROL, "no-store");
+        }
+    }
+}
+
+/// `Cache-Tags` and `Cache-Groups`: the class's own names. Those that the origin gave stay in `Cache-Groups`.
+fn labels(context: &Context<'_>, class: &ResourceClass, fields: &mut Fields) {
+    let tags: Vec<String> = class.tags.iter().filter_map(|t| t.render_tag(&context.params)).collect();
+    if tags.is_empty() {
+        return;
+    }
+    fields.set("cache-tags", tags.join(", "));
+    let mut groups = tags;
+    for group in cache_groups::parse(fields, CACHE_GROUPS) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    fields.set(CACHE_GROUPS, cache_groups::write(groups.iter().map(String::as_str)));
+}

@@ -1,0 +1,367 @@
+//! Third step: what to ask the origin, and what its answer means for the store.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::deliver;
+use super::entry::{self, Entry};
+use super::receive::normalised_query;
+use super::{Body, Conclusion, Context, Delivery, FetchFailure, Outcome, Served, StoreAction};
+use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
+use crate::field::cache_status::{CacheStatus, Forward};
+use crate::head::{RequestHead, ResponseHead};
+use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
+use crate::key::CacheKey;
+use crate::meta::EntryMeta;
+use crate::policy::{Authority, ResourceClass, Scope};
+use crate::semantics::freshness::Freshness;
+use crate::semantics::storable::{self, NoStoreReason};
+use crate::semantics::{freshness, validate};
+use crate::time::{DeltaSeconds, Timestamp};
+
+/// The verified user, percent-encoded, for the origin. Clients cannot forge it: the edge removes theirs.
+pub const USER_FIELD: &str = "x-tiercel-user";
+/// How long an origin may take when no class says otherwise, in seconds: Workers end a request soon after.
+const LONGEST_WAIT: DeltaSeconds = DeltaSeconds::new(60);
+
+/// Request fields outside the key that some origins let change their answer.
+const UNKEYED: [&str; 8] = [
+    "forwarded", "x-forwarded-host", "x-host", "x-http-method", "x-http-method-override", "x-method-override",
+    "x-original-url", "x-rewrite-url",
+];
+
+/// Why a request goes past the cache. The names are stable: they go out in `Cache-Status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassReason {
+    /// The method is neither GET nor HEAD.
+    Method,
+    /// No class covers it.
+    NoClass,
+    /// The class is not stored in this tier.
+    NeverStored,
+    /// A user-scoped class, and no credential.
+    NoCredential,
+    /// A credential that could not be verified, and why.
+    CredentialRejected(&'static str),
+    /// The path can be read in more than one way.
+    AmbiguousPath,
+    /// The query can be read in more than one way.
+    AmbiguousQuery,
+    /// The URL or the fields are too long.
+    TooLong,
+    /// The connection is to be upgraded.
+    Upgrade,
+}
+
+impl PassReason {
+    /// The stable token.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::NoClass => "no-class",
+            Self::NeverStored => "never-stored",
+            Self::NoCredential => "no-credential",
+            Self::CredentialRejected(reason) => reason,
+            Self::AmbiguousPath => "ambiguous-path",
+            Self::AmbiguousQuery => "ambiguous-query",
+            Self::TooLong => "too-long",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
+
+/// What to ask the origin.
+#[derive(Debug, Clone)]
+pub struct OriginRequest {
+    /// Method, URL and every field.
+    pub head: RequestHead,
+    /// How long to wait for the head of the answer, in seconds.
+    pub timeout: DeltaSeconds,
+    /// On a device: ask past the browser's HTTP cache, whose lifetimes are not ours.
+    pub revalidate: bool,
+}
+
+/// A request on its way to the origin.
+#[derive(Debug)]
+pub struct Fetch<'e> {
+    context: Context<'e>,
+    mode: Mode<'e>,
+}
+
+#[derive(Debug)]
+enum Mode<'e> {
+    Pass(PassReason),
+    Fill(Box<Fill<'e>>),
+}
+
+#[derive(Debug)]
+struct Fill<'e> {
+    class: &'e ResourceClass,
+    key: CacheKey,
+    status: CacheStatus,
+    entry: Option<(Entry, Freshness)>,
+}
+
+impl<'e> Fetch<'e> {
+    pub(super) fn pass(context: Context<'e>, reason: PassReason) -> Self {
+        Self { context, mode: Mode::Pass(reason) }
+    }
+
+    pub(super) fn new(
+        context: Context<'e>,
+        class: &'e ResourceClass,
+        key: CacheKey,
+        status: CacheStatus,
+        entry: Option<(Entry, Freshness)>,
+    ) -> Self {
+        Self { context, mode: Mode::Fill(Box::new(Fill { class, key, status, entry })) }
+    }
+
+    /// The key that an answer would be stored under, for a tier that runs one refresh at a time.
+    #[must_use]
+    pub fn key(&self) -> Option<&CacheKey> {
+        match &self.mode {
+            Mode::Fill(fill) => Some(&fill.key),
+            Mode::Pass(_) => None,
+        }
+    }
+
+    /// The request to send.
+    #[must_use]
+    pub fn request(&self) -> OriginRequest {
+        let mut head = self.context.request.clone();
+        head.fields.retain(|name, _| !name.starts_with("x-tiercel-"));
+        let shared = self.context.engine.tier().is_shared();
+        if let (true, Some(principal)) = (shared, &self.context.principal) {
+            head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
+        }
+        let Mode::Fill(fill) = &self.mode else {
+            let timeout = self.context.class.map_or(LONGEST_WAIT, |c| c.timeout.max(LONGEST_WAIT));
+            return OriginRequest { head, timeout, revalidate: false };
+        };
+        if fill.class.authority == Authority::Policy {
+            head.target.query = normalised_query(fill.class, &self.context.params, &head.target);
+            for name in UNKEYED {
+                head.fields.remove(name);
+            }
+            // The client's wishes would reach the origin's own caches.
+            head.fields.remove("cache-control");
+            head.fields.remove("pragma");
+            if fill.class.scope == Scope::Public && shared {
+                head.fields.remove("authorization");
+                head.fields.remove("cookie");
+                head.fields.remove(USER_FIELD);
+            }
+        }
+        if !self.is_part() {
+            validate::strip_conditions(&mut head.fields);
+            if let Some((entry, _)) = &fill.entry {
+                validate::add_validators(&mut head.fields, &entry.head.fields);
+            }
+        }
+        OriginRequest { head, timeout: fill.class.timeout, revalidate: !shared }
+    }
+
+    /// The JSON Pointers to look up in the body of an answer with this status, for [`Self::conclude`].
+    #[must_use]
+    pub fn facts_wanted(&self, status: u16) -> Vec<String> {
+        match &self.context.event {
+            Some(event) if (200..300).contains(&status) => self.context.engine.policy().facts_wanted(event),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Judges what came back.
+    #[must_use]
+    pub fn conclude(self, outcome: Outcome, facts: &Facts, epochs: &TagEpochs, now: Timestamp) -> Conclusion {
+        let Self { context, mode } = self;
+        let part = is_part(&context, &mode);
+        match (mode, outcome) {
+            (Mode::Pass(reason), Outcome::Response(head)) => passed(&context, reason, head, facts),
+            (Mode::Pass(reason), Outcome::Failed(failure)) => {
+                let fwd = if reason == PassReason::Method { Forward::Method } else { Forward::Bypass };
+                keep(deliver::failure(&context, failure, CacheStatus::forward(fwd)))
+            }
+            (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, now),
+            (Mode::Fill(fill), Outcome::Response(head)) => fill.answered(&context, head, part, epochs, now),
+        }
+    }
+
+    fn is_part(&self) -> bool {
+        is_part(&self.context, &self.mode)
+    }
+}
+
+/// Whether the client's `Range` goes on to the origin. A range that is the whole (`bytes=0-`, as browsers ask
+/// for media) is fetched as the whole, so that it can be stored; any other part of what is not stored is passed
+/// through.
+fn is_part(context: &Context<'_>, mode: &Mode<'_>) -> bool {
+    let Mode::Fill(fill) = mode else { return false };
+    let whole = context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
+    !whole && fill.entry.is_none() && context.engine.tier().is_shared()
+}
+
+fn keep(delivery: Delivery) -> Conclusion {
+    Conclusion { delivery, store: StoreAction::Keep, invalidation: None }
+}
+
+/// A request that was not looked up. A mutation that succeeded invalidates.
+fn passed(context: &Context<'_>, reason: PassReason, head: ResponseHead, facts: &Facts) -> Conclusion {
+    let fwd = if reason == PassReason::Method { Forward::Method } else { Forward::Bypass };
+    let status = match reason {
+        PassReason::Method => CacheStatus::forward(fwd),
+        _ => CacheStatus::forward(fwd).because(reason.token()),
+    };
+    let invalidation = invalidation(context, &head, facts);
+    let mut delivery = deliver::passed(context, head, status);
+    if let Some(names) = invalidation.as_ref().map(|i| &i.names).filter(|n| !n.is_empty()) {
+        delivery.head.fields.set(CACHE_GROUP_INVALIDATION, cache_groups::write(names.iter().map(String::as_str)));
+    }
+    Conclusion { delivery, store: StoreAction::Keep, invalidation }
+}
+
+fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Option<Invalidation> {
+    if context.is_read() {
+        return None;
+    }
+    let mut found = match &context.event {
+        Some(event) if (200..300).contains(&head.status) => context.engine.invalidate(event, facts),
+        _ => Invalidation::default(),
+    };
+    // RFC 9875 §3: the field counts on the answer to an unsafe method.
+    let unsafe_method = !matches!(context.request.method.as_str(), "OPTIONS" | "TRACE");
+    if unsafe_method && (200..400).contains(&head.status) {
+        let named = cache_groups::parse(&head.fields, CACHE_GROUP_INVALIDATION);
+        found.names.extend(named);
+        // RFC 9111 §4.4: what the target URI names has changed.
+        found.names.extend(target_key(context));
+    }
+    found.names.sort_unstable();
+    found.names.dedup();
+    if !found.names.is_empty() && found.purge.is_none() {
+        found.purge = Some(Purge::Hard);
+    }
+    (found.wipe || !found.names.is_empty()).then_some(found)
+}
+
+/// The key of a GET for the same URL, where the origin's word rules.
+fn target_key(context: &Context<'_>) -> Option<String> {
+    let class = context.engine.class_of("GET", &context.request.target.path)?;
+    if class.authority != Authority::Origin {
+        return None;
+    }
+    let get = RequestHead { method: "GET".into(), ..context.request.clone() };
+    match context.engine.receive(get, crate::principal::Credential::None, context.began) {
+        super::Received::Lookup(lookup) => Some(lookup.key().name().to_owned()),
+        _ => None,
+    }
+}
+
+impl Fill<'_> {
+    fn answered(
+        self,
+        context: &Context<'_>,
+        mut head: ResponseHead,
+        part: bool,
+        epochs: &TagEpochs,
+        now: Timestamp,
+    ) -> Conclusion {
+        if head.status == 304 && self.entry.is_some() {
+            return self.not_modified(context, &head, epochs, now);
+        }
+        if is_passing_failure(head.status) && self.serves_on_error(context) {
+            return self.failed(context, FetchFailure::Network, Some(head.status), now);
+        }
+        let shared = context.engine.tier().is_shared();
+        let mut request = context.request.clone();
+        validate::strip_conditions(&mut request.fields);
+        let verdict = if part { Err(NoStoreReason::Partial) } else { storable::judge(self.class, &request, &head, shared) };
+        let plan = verdict.and_then(|()| {
+            let plan = entry::plan(context, self.class, &self.key, &head, now);
+            let purged = EntryMeta::of(&plan.head.fields).is_some_and(|meta| epochs.purged(&meta).is_some());
+            if purged { Err(NoStoreReason::PurgedMeanwhile) } else { Ok(plan) }
+        });
+        let mut status = self.status.clone();
+        let store = match plan {
+            Ok(plan) => {
+                status.stored = true;
+                let lifetimes = context.engine.tier().lifetimes(self.class).unwrap_or_default();
+                if let Some(meta) = EntryMeta::of(&plan.head.fields) {
+                    let by = freshness::of_entry(&meta, head.status, &head.fields, self.class.authority, lifetimes, now);
+                    status.ttl = Some(by.ttl());
+                }
+                StoreAction::Put(plan)
+            }
+            Err(reason) => {
+                status.detail = Some(reason.token());
+                // What is stored is no longer what the origin says; a passing refusal (408, 429, 5xx) changes nothing.
+                let gone = (400..500).contains(&head.status) && !matches!(head.status, 408 | 429);
+                if self.entry.is_some() && gone { StoreAction::Remove(self.key.clone()) } else { StoreAction::Keep }
+            }
+        };
+        if let Some((_, freshness)) = &self.entry
+            && status.ttl.is_none()
+        {
+            status.ttl = Some(freshness.ttl());
+        }
+        deliver::default_etag(context, &mut head.fields, head.status, now);
+        let delivery = deliver::fetched(context, head, status, part);
+        Conclusion { delivery, store, invalidation: None }
+    }
+
+    /// RFC 9111 §4.3.3: the stored response is still good.
+    fn not_modified(mut self, context: &Context<'_>, head: &ResponseHead, epochs: &TagEpochs, now: Timestamp) -> Conclusion {
+        let Some((mut entry, _)) = self.entry.take() else {
+            return keep(deliver::failure(context, FetchFailure::Network, self.status));
+        };
+        validate::freshen(&mut entry.head.fields, &head.fields);
+        let plan = entry::plan(context, self.class, &self.key, &entry.head, now);
+        let mut status = CacheStatus { fwd_status: Some(304), ..self.status };
+        let Some(meta) = EntryMeta::of(&plan.head.fields).filter(|meta| epochs.purged(meta).is_none()) else {
+            status.detail = Some(NoStoreReason::PurgedMeanwhile.token());
+            let delivery = deliver::stored(context, &entry, status, Served::Fresh, now);
+            return keep(delivery);
+        };
+        let lifetimes = context.engine.tier().lifetimes(self.class).unwrap_or_default();
+        let by = freshness::of_entry(&meta, entry.head.status, &entry.head.fields, self.class.authority, lifetimes, now);
+        status.ttl = Some(by.ttl());
+        status.stored = true;
+        entry.meta = meta;
+        let delivery = deliver::stored(context, &entry, status, Served::Fresh, now);
+        Conclusion { delivery, store: StoreAction::Freshen(plan), invalidation: None }
+    }
+
+    /// RFC 5861 §4, RFC 9111 §4.2.4: the origin failed.
+    fn failed(self, context: &Context<'_>, failure: FetchFailure, status_code: Option<u16>, now: Timestamp) -> Conclusion {
+        if !self.serves_on_error(context) {
+            return keep(deliver::failure(context, failure, self.status));
+        }
+        let Some((entry, freshness)) = &self.entry else {
+            return keep(deliver::failure(context, failure, self.status));
+        };
+        let on_device = !context.engine.tier().is_shared();
+        let detail = match status_code {
+            Some(_) => "stale-if-error",
+            None if on_device && failure == FetchFailure::Network => "offline",
+            None => failure.token(),
+        };
+        let status =
+            CacheStatus { fwd_status: status_code, ttl: Some(freshness.ttl()), ..self.status.clone() }.because(detail);
+        let served = if detail == "offline" { Served::Offline } else { Served::Stale };
+        keep(deliver::stored(context, entry, status, served, now))
+    }
+
+    fn serves_on_error(&self, _context: &Context<'_>) -> bool {
+        self.entry.as_ref().is_some_and(|(_, freshness)| freshness.serves_on_error())
+    }
+}
+
+/// The statuses that RFC 5861 §4 counts as errors, and 429: the origin will answer again later.
+const fn is_passing_failure(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// A body that a delivery of this kind does not have.
+pub(super) fn without_body(context: &Context<'_>, body: Body) -> Body {
+    if context.request.method == "HEAD" { Body::Empty } else { body }
+}

@@ -1,0 +1,142 @@
+//! Second step: may what was found be served?
+
+use super::deliver;
+use super::entry::Entry;
+use super::{Context, Fetch, Found, Resolved, Served};
+use crate::field::cache_control::CacheControl;
+use crate::field::cache_status::{CacheStatus, Forward};
+use crate::invalidation::{Purge, TagEpochs};
+use crate::key::CacheKey;
+use crate::policy::{Authority, ResourceClass};
+use crate::semantics::freshness::{self, Freshness};
+use crate::semantics::vary;
+use crate::time::{DeltaSeconds, Timestamp};
+
+/// A request that may have an answer in the store.
+#[derive(Debug)]
+pub struct Lookup<'e> {
+    context: Context<'e>,
+    class: &'e ResourceClass,
+    /// The plain key, where a marker of variants would be.
+    base: CacheKey,
+    key: CacheKey,
+}
+
+impl<'e> Lookup<'e> {
+    pub(super) fn new(context: Context<'e>, class: &'e ResourceClass, key: CacheKey) -> Self {
+        Self { context, class, base: key.clone(), key }
+    }
+
+    /// Where to look.
+    #[must_use]
+    pub fn key(&self) -> &CacheKey {
+        &self.key
+    }
+
+    /// Name of the class, which names the cache on a device.
+    #[must_use]
+    pub fn class(&self) -> &'e ResourceClass {
+        self.class
+    }
+
+    /// Judges what was found, with the purges that concern it, at `now`.
+    #[must_use]
+    pub fn resolve(self, found: Option<Found>, epochs: &TagEpochs, now: Timestamp) -> Resolved<'e> {
+        let Some(found) = found else {
+            let fwd = if self.key == self.base { Forward::UriMiss } else { Forward::VaryMiss };
+            return self.fetch(CacheStatus::forward(fwd), None);
+        };
+        let Some(entry) = Entry::read(found, &self.key) else {
+            return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
+        };
+        let purged = epochs.purged(&entry.meta);
+        if purged == Some(Purge::Hard) {
+            return self.fetch(CacheStatus::forward(Forward::UriMiss).because("purged"), None);
+        }
+        if !entry.meta.vary.is_empty() {
+            return self.variant(&entry.meta.vary);
+        }
+        let lifetimes = self.context.engine.tier.lifetimes(self.class).unwrap_or_default();
+        let (status, fields) = (entry.head.status, &entry.head.fields);
+        let mut freshness = freshness::of_entry(&entry.meta, status, fields, self.class.authority, lifetimes, now);
+        if purged == Some(Purge::Soft) {
+            freshness.revalidate = true;
+            freshness.usable_on_error = true;
+        }
+        match self.verdict(&freshness) {
+            Verdict::Fresh => {
+                let status = CacheStatus::hit(freshness.ttl());
+                Resolved::Deliver(deliver::stored(&self.context, &entry, status, Served::Fresh, now))
+            }
+            Verdict::Stale { refresh } => {
+                let detail = if refresh { "stale-while-revalidate" } else { "max-stale" };
+                let status = CacheStatus::hit(freshness.ttl()).because(detail);
+                let delivery = deliver::stored(&self.context, &entry, status, Served::Stale, now);
+                if refresh {
+                    let status = CacheStatus::forward(Forward::Stale);
+                    Resolved::DeliverStale(delivery, Fetch::new(self.context, self.class, self.base, status, Some((entry, freshness))))
+                } else {
+                    Resolved::Deliver(delivery)
+                }
+            }
+            Verdict::Forward(fwd) => {
+                let status = CacheStatus::forward(fwd);
+                let status = if purged.is_some() { status.because("soft-purged") } else { status };
+                self.fetch(status, Some((entry, freshness)))
+            }
+        }
+    }
+
+    fn verdict(&self, freshness: &Freshness) -> Verdict {
+        let fresh = freshness.is_fresh();
+        if self.class.authority == Authority::Origin {
+            // The client's directives count where the origin's do (RFC 9111 §5.2.1).
+            let text = self.context.fields().combined("cache-control");
+            let asked = match &text {
+                Some(text) => CacheControl::parse(text),
+                // RFC 9111 §5.4: Pragma counts when there is no Cache-Control.
+                None => CacheControl { no_cache: self.context.fields().tokens("pragma").iter().any(|t| t == "no-cache"), ..CacheControl::default() },
+            };
+            let too_old = asked.max_age.is_some_and(|max| freshness.age > max);
+            let too_short = asked.min_fresh.is_some_and(|min| freshness.lifetimes.ttl.minus(freshness.age) < min);
+            if asked.no_cache || too_old || too_short {
+                return Verdict::Forward(Forward::Request);
+            }
+            let allowed = asked.max_stale.unwrap_or(DeltaSeconds::ZERO);
+            let staleness = freshness.age.minus(freshness.lifetimes.ttl);
+            if !fresh && !freshness.revalidate && !freshness.strict && asked.max_stale.is_some() && staleness <= allowed {
+                return Verdict::Stale { refresh: false };
+            }
+        }
+        if fresh {
+            Verdict::Fresh
+        } else if freshness.serves_while_revalidating() {
+            Verdict::Stale { refresh: true }
+        } else {
+            Verdict::Forward(Forward::Stale)
+        }
+    }
+
+    fn variant(mut self, names: &[String]) -> Resolved<'e> {
+        if self.key != self.base {
+            return self.fetch(CacheStatus::forward(Forward::VaryMiss).because("unreadable-entry"), None);
+        }
+        self.key = self.base.variant(&vary::selecting_values(names, self.context.fields()));
+        Resolved::Variant(self)
+    }
+
+    fn fetch(self, status: CacheStatus, entry: Option<(Entry, Freshness)>) -> Resolved<'e> {
+        let asked = self.context.fields().combined("cache-control").unwrap_or_default();
+        if self.class.authority == Authority::Origin && CacheControl::parse(&asked).only_if_cached {
+            // RFC 9111 §5.2.1.7
+            return Resolved::Deliver(deliver::refusal(&self.context, 504, "only-if-cached", "Nothing usable is stored."));
+        }
+        Resolved::Fetch(Fetch::new(self.context, self.class, self.base, status, entry))
+    }
+}
+
+enum Verdict {
+    Fresh,
+    Stale { refresh: bool },
+    Forward(Forward),
+}

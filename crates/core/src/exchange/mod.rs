@@ -1,0 +1,201 @@
+//! One request's life, a file per step: receive, lookup, fetch, deliver.
+
+mod deliver;
+mod entry;
+mod fetch;
+mod lookup;
+pub(crate) mod receive;
+
+use crate::engine::Engine;
+use crate::field::Fields;
+use crate::field::cache_status::CacheStatus;
+use crate::field::range::ByteRange;
+use crate::head::{RequestHead, ResponseHead};
+use crate::invalidation::{DomainEvent, Invalidation};
+use crate::key::{CacheKey, Params};
+use crate::policy::ResourceClass;
+use crate::principal::Principal;
+use crate::time::{DeltaSeconds, Timestamp};
+
+pub use fetch::{Fetch, OriginRequest, PassReason, USER_FIELD};
+pub use lookup::Lookup;
+
+/// What [`Engine::receive`] says.
+#[derive(Debug)]
+pub enum Received<'e> {
+    /// Look in the store under [`Lookup::key`].
+    Lookup(Lookup<'e>),
+    /// Send it on; nothing is looked up.
+    Pass(Fetch<'e>),
+    /// Answer without looking or asking.
+    Refuse(Delivery),
+}
+
+/// What was found in the store.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The stored head, private fields included.
+    pub head: ResponseHead,
+    /// Length of the stored body in bytes, when the tier knows it.
+    pub length: Option<u64>,
+}
+
+/// What [`Lookup::resolve`] says.
+#[derive(Debug)]
+pub enum Resolved<'e> {
+    /// Serve this.
+    Deliver(Delivery),
+    /// Serve this at once, and let the fetch go on behind it.
+    DeliverStale(Delivery, Fetch<'e>),
+    /// Look again: the response has variants, and this is the key of the one that fits.
+    Variant(Lookup<'e>),
+    /// Ask the origin. The tier keeps what it found: a 304 or a failure may need its body.
+    Fetch(Fetch<'e>),
+}
+
+/// What came of asking the origin (or, on a device, the network).
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A response.
+    Response(ResponseHead),
+    /// None.
+    Failed(FetchFailure),
+}
+
+/// Why no response came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchFailure {
+    /// No connection, or one that broke.
+    Network,
+    /// Not in time.
+    Timeout,
+}
+
+impl FetchFailure {
+    /// The stable token.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Network => "network-failure",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What [`Fetch::conclude`] says: what to serve, what to do with the store, what became untrue.
+#[derive(Debug, Clone)]
+pub struct Conclusion {
+    /// What to serve. (Behind a stale delivery nobody waits for it.)
+    pub delivery: Delivery,
+    /// What to do with the store.
+    pub store: StoreAction,
+    /// What a mutation made untrue.
+    pub invalidation: Option<Invalidation>,
+}
+
+/// A finished answer. Tiers add nothing to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Status and every field.
+    pub head: ResponseHead,
+    /// Where the body comes from.
+    pub body: Body,
+    /// What `Cache-Status` says, for counters.
+    pub status: CacheStatus,
+    /// The same in one word, for people.
+    pub served: Served,
+}
+
+/// Where the body of a delivery comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The stored one, whole.
+    Stored,
+    /// A part of the stored one.
+    StoredPart(ByteRange),
+    /// The one that was just fetched.
+    Fetched,
+    /// None.
+    Empty,
+    /// This text.
+    Text(String),
+}
+
+/// How good a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// From the store and fresh, or just fetched.
+    Fresh,
+    /// From the store and stale.
+    Stale,
+    /// From a device's store because the network failed.
+    Offline,
+    /// No answer: refused or failed.
+    Failed,
+}
+
+impl Served {
+    /// The word that clients see.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Offline => "offline",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What to do with the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAction {
+    /// Store the fetched response.
+    Put(PutPlan),
+    /// Store the stored body again under these fields.
+    Freshen(PutPlan),
+    /// Leave it as it is.
+    Keep,
+    /// Remove the entry.
+    Remove(CacheKey),
+}
+
+/// How to store a response. Freshness is the core's and travels in the fields; retention is what the store is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutPlan {
+    /// Where.
+    pub key: CacheKey,
+    /// Name of the class, which names the cache on a device.
+    pub class: String,
+    /// The stored head. `Cache-Control` in it is the retention.
+    pub head: ResponseHead,
+    /// How long the store keeps it, in seconds.
+    pub retention: DeltaSeconds,
+    /// When the response has variants: an entry without body to put under the plain key.
+    pub marker: Option<(CacheKey, ResponseHead)>,
+    /// Longest body, in bytes.
+    pub max_body: u64,
+}
+
+/// What every step knows of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Context<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) request: RequestHead,
+    pub(crate) class: Option<&'e ResourceClass>,
+    pub(crate) params: Params,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) event: Option<DomainEvent>,
+    /// When the request began.
+    pub(crate) began: Timestamp,
+}
+
+impl Context<'_> {
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.request.method.as_str(), "GET" | "HEAD")
+    }
+
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.request.fields
+    }
+}

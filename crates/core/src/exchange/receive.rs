@@ -1,0 +1,215 @@
+//! First step: what kind of request is this, and whose? Any doubt leads past the cache.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::{Context, Delivery, Fetch, Lookup, PassReason, Received, deliver};
+use crate::engine::{Engine, Tier};
+use crate::head::{RequestHead, Target};
+use crate::invalidation::DomainEvent;
+use crate::key::{CacheKey, Params};
+use crate::policy::route::{Pattern, REST, Routed};
+use crate::policy::{
+    Anonymous, Authority, LeadsTo, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID,
+};
+use crate::principal::{Credential, Principal};
+use crate::time::Timestamp;
+
+/// Total length of a request's fields, in bytes, above which nothing is looked up.
+const LONGEST_HEAD: usize = 64 << 10;
+/// Length of a URL, in bytes, above which nothing is looked up (RFC 9110 §4.1 asks for 8,000).
+const LONGEST_URL: usize = 8 << 10;
+/// What `application/x-www-form-urlencoded` leaves as it is.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
+
+pub(crate) fn receive(engine: &Engine, request: RequestHead, credential: Credential, now: Timestamp) -> Received<'_> {
+    let principal = match &credential {
+        Credential::Verified(principal) => Some(principal.clone()),
+        Credential::None | Credential::Rejected(_) => None,
+    };
+    let mut context =
+        Context { engine, request, class: None, params: Params::default(), principal, event: None, began: now };
+    if !context.is_read() {
+        context.class = engine.class_of(&context.request.method, &context.request.target.path);
+        context.event = event(engine, &context.request, context.principal.as_ref());
+        return pass(context, PassReason::Method);
+    }
+    let Some((class, pattern, values)) = classify(engine, &context.request) else {
+        return pass(context, PassReason::NoClass);
+    };
+    context.class = Some(class);
+    if engine.tier.lifetimes(class).is_none() {
+        return pass(context, PassReason::NeverStored);
+    }
+    let head: usize = context.request.fields.iter().map(|(n, v)| n.len() + v.len()).sum();
+    if head > LONGEST_HEAD || context.request.target.path_and_query().len() > LONGEST_URL {
+        return pass(context, PassReason::TooLong);
+    }
+    if context.request.fields.has("upgrade") {
+        return pass(context, PassReason::Upgrade);
+    }
+    if class.authority == Authority::Policy && is_ambiguous_path(&context.request.target.path, pattern) {
+        return pass(context, PassReason::AmbiguousPath);
+    }
+    let Some(mut params) = path_params(pattern, &values) else { return pass(context, PassReason::AmbiguousPath) };
+    if class.scope == Scope::User {
+        match credential {
+            Credential::Verified(principal) => {
+                if params.get(USER_ID).is_some_and(|owner| owner != principal.id()) {
+                    return Received::Refuse(refusal(&context, 403, "not-the-owner", "This path belongs to another user."));
+                }
+                params.set(USER_ID, Some(principal.id().to_owned()));
+            }
+            Credential::None | Credential::Rejected(_) if class.anonymous == Anonymous::Refuse => {
+                return Received::Refuse(refusal(&context, 401, "no-credential", "Sign in to see this."));
+            }
+            Credential::None => return pass(context, PassReason::NoCredential),
+            Credential::Rejected(reason) => return pass(context, PassReason::CredentialRejected(reason)),
+        }
+    }
+    if url_params(class, &context.request.target, &mut params).is_none() {
+        return pass(context, PassReason::AmbiguousQuery);
+    }
+    let key = CacheKey::new(engine.policy.version, &class.key.render(&params));
+    context.params = params;
+    Received::Lookup(Lookup::new(context, class, key))
+}
+
+/// The query that goes to the origin: the class's own parameters and no others, so that the answer is a
+/// function of the key.
+pub(crate) fn normalised_query(class: &ResourceClass, params: &Params, target: &Target) -> Option<String> {
+    match (&class.query, class.authority) {
+        (Query::Listed(names), _) => write_query(names, params),
+        (Query::All, Authority::Policy) => params.get(QUERY).map(str::to_owned),
+        (Query::All, Authority::Origin) => target.query.clone(),
+    }
+}
+
+pub(crate) fn write_query(names: &[String], params: &Params) -> Option<String> {
+    let pairs: Vec<String> = names
+        .iter()
+        .filter_map(|name| Some((name, params.get(name)?)))
+        .map(|(name, value)| format!("{}={}", utf8_percent_encode(name, FORM), utf8_percent_encode(value, FORM)))
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join("&"))
+}
+
+fn pass(context: Context<'_>, reason: PassReason) -> Received<'_> {
+    Received::Pass(Fetch::pass(context, reason))
+}
+
+fn refusal(context: &Context<'_>, status: u16, reason: &'static str, text: &str) -> Delivery {
+    deliver::refusal(context, status, reason, text)
+}
+
+fn classify<'e, 'p>(
+    engine: &'e Engine,
+    request: &'p RequestHead,
+) -> Option<(&'e ResourceClass, &'e Pattern, Vec<&'p str>)> {
+    let Routed { route, values } = engine.classes.find(&request.method, &request.target.path)?;
+    let route = engine.policy.routes.get(route)?;
+    match route.leads_to {
+        LeadsTo::Class(index) => Some((engine.policy.classes.get(index)?, &route.pattern, values)),
+        LeadsTo::Event(_) => None,
+    }
+}
+
+/// Two parsers that decode in a different order may see different paths in one of these. The owner's id is
+/// exempt: it is compared as a whole with the verified one.
+fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
+    let owner = pattern.params().position(|p| p == USER_ID);
+    let owner_at = owner.map(|_| pattern.to_string().split('/').position(|s| s == ":userId"));
+    path.split('/').enumerate().any(|(at, segment)| {
+        let lower = segment.to_ascii_lowercase();
+        let encoded = ["%2f", "%5c"].iter().any(|e| lower.contains(e)) && owner_at != Some(Some(at));
+        let dots = matches!(lower.replace("%2e", ".").as_str(), "." | "..");
+        encoded || dots || segment.contains('\\')
+    }) || path.contains("//")
+}
+
+fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
+    let mut params = Params::default();
+    // A catch-all that took nothing has no value.
+    let values = values.iter().copied().chain(std::iter::once(""));
+    for (name, raw) in pattern.params().zip(values) {
+        let value = decode(raw)?;
+        let empty = value.is_empty() && name != REST;
+        if empty || value.chars().any(char::is_control) {
+            return None;
+        }
+        params.set(name, Some(value));
+    }
+    Some(params)
+}
+
+/// Percent-decoding that refuses what it cannot read.
+fn decode(raw: &str) -> Option<String> {
+    let bytes = raw.as_bytes();
+    let well_formed = bytes.iter().enumerate().filter(|(_, b)| **b == b'%').all(|(at, _)| {
+        bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    });
+    if !well_formed {
+        return None;
+    }
+    percent_decode_str(raw).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Option<()> {
+    let query = target.query.as_deref().unwrap_or("");
+    match &class.query {
+        Query::Listed(names) => {
+            for name in names {
+                params.set(name, query_value(query, name)?);
+            }
+        }
+        Query::All => {
+            let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+            if class.authority == Authority::Policy {
+                pairs.sort_unstable();
+            }
+            params.set(QUERY, (!pairs.is_empty()).then(|| pairs.join("&")));
+        }
+    }
+    for name in class.key.params().chain(class.tags.iter().flat_map(|t| t.params())) {
+        match name {
+            ORIGIN => params.set(ORIGIN, Some(target.origin.to_ascii_lowercase())),
+            PATH => params.set(PATH, Some(target.path.clone())),
+            _ => {}
+        }
+    }
+    Some(())
+}
+
+/// `Some(None)`: not there. `None`: there twice, or unreadable; which one counts would be a guess.
+#[expect(clippy::option_option, reason = "absent and ambiguous are different answers")]
+fn query_value(query: &str, name: &str) -> Option<Option<String>> {
+    let mut found = None;
+    for pair in query.split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if decode(&key.replace('+', " "))? == name {
+            let value = decode(&value.replace('+', " "))?;
+            if value.chars().any(char::is_control) || found.replace(value).is_some() {
+                return None;
+            }
+        }
+    }
+    Some(found)
+}
+
+/// The event that a mutation causes if it succeeds. What cannot be read of it stays unknown, which widens
+/// what it purges.
+fn event(engine: &Engine, request: &RequestHead, principal: Option<&Principal>) -> Option<DomainEvent> {
+    let Routed { route, values } = engine.events.find(&request.method, &request.target.path)?;
+    let route = engine.policy.routes.get(route)?;
+    let LeadsTo::Event(index) = route.leads_to else { return None };
+    let event = engine.policy.events.get(index)?;
+    let mut params = path_params(&route.pattern, &values).unwrap_or_default();
+    for name in &event.query {
+        let value = query_value(request.target.query.as_deref().unwrap_or(""), name).flatten();
+        params.set(name, value);
+    }
+    // Only the edge verified who this is; a device knows its own user.
+    let user = principal.map(|p| p.id().to_owned());
+    debug_assert!(engine.tier != Tier::Edge || params.get(USER_ID).is_none(), "the checker reserves userId");
+    params.set(USER_ID, user);
+    Some(DomainEvent { index, name: event.name.clone(), params })
+}

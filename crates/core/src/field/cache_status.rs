@@ -1,0 +1,115 @@
+//! `Cache-Status` (RFC 9211): what each cache on the way did with the request.
+//!
+//! Example: `tiercel-edge; hit; ttl=290`, `tiercel-edge; fwd=stale; fwd-status=503; detail="stale-if-error"`
+
+use core::fmt::Write as _;
+
+/// Why the request went forward (RFC 9211 §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// The cache was told not to handle this request.
+    Bypass,
+    /// The method's semantics require it.
+    Method,
+    /// Nothing is stored under this key.
+    UriMiss,
+    /// Something is stored, but no variant that fits.
+    VaryMiss,
+    /// The request asked for it (`no-cache`, …).
+    Request,
+    /// What is stored is stale.
+    Stale,
+}
+
+impl Forward {
+    const fn token(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Method => "method",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Request => "request",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// One member of `Cache-Status`. `Display` writes it as a Structured Field item.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheStatus {
+    /// The request was answered from the store without going forward (§2.1).
+    pub hit: bool,
+    /// Why it went forward (§2.2).
+    pub fwd: Option<Forward>,
+    /// The status that came back, where it differs from the one delivered (§2.3).
+    pub fwd_status: Option<u16>,
+    /// Whether the answer was stored (§2.5).
+    pub stored: bool,
+    /// Freshness left, in seconds; negative when stale (§2.4).
+    pub ttl: Option<i64>,
+    /// A stable reason (§2.8). Never anything that identifies a user.
+    pub detail: Option<&'static str>,
+}
+
+impl CacheStatus {
+    /// A hit with the freshness left, in seconds.
+    #[must_use]
+    pub const fn hit(ttl: i64) -> Self {
+        Self { hit: true, fwd: None, fwd_status: None, stored: false, ttl: Some(ttl), detail: None }
+    }
+
+    /// A request that went forward.
+    #[must_use]
+    pub const fn forward(fwd: Forward) -> Self {
+        Self { hit: false, fwd: Some(fwd), fwd_status: None, stored: false, ttl: None, detail: None }
+    }
+
+    /// The same with a reason.
+    #[must_use]
+    pub const fn because(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// The member, under the name of the cache that says it.
+    #[must_use]
+    pub fn member(&self, cache: &str) -> String {
+        let mut out = cache.to_owned();
+        if self.hit {
+            out.push_str("; hit");
+        }
+        if let Some(fwd) = self.fwd {
+            let _ = write!(out, "; fwd={}", fwd.token());
+        }
+        if let Some(status) = self.fwd_status {
+            let _ = write!(out, "; fwd-status={status}");
+        }
+        if self.stored {
+            out.push_str("; stored");
+        }
+        if let Some(ttl) = self.ttl {
+            let _ = write!(out, "; ttl={ttl}");
+        }
+        if let Some(detail) = self.detail {
+            let _ = write!(out, "; detail=\"{detail}\"");
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_read_as_rfc_9211_writes_them() {
+        assert_eq!(CacheStatus::hit(376).member("tiercel-edge"), "tiercel-edge; hit; ttl=376");
+        let miss = CacheStatus { stored: true, ..CacheStatus::forward(Forward::UriMiss) };
+        assert_eq!(miss.member("tiercel-edge"), "tiercel-edge; fwd=uri-miss; stored");
+        let failed = CacheStatus { fwd_status: Some(503), ttl: Some(-20), ..CacheStatus::forward(Forward::Stale) };
+        assert_eq!(
+            failed.because("stale-if-error").member("x"),
+            "x; fwd=stale; fwd-status=503; ttl=-20; detail=\"stale-if-error\""
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! `ETag` and the conditions that use it (RFC 9110 §8.8.3, §13.1).
+//!
+//! ABNF: `entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE`
+
+use super::split_list;
+
+/// An entity tag, strong or weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntityTag<'a> {
+    /// Whether it starts with `W/`.
+    pub weak: bool,
+    /// What stands between the quotes.
+    pub opaque: &'a str,
+}
+
+impl<'a> EntityTag<'a> {
+    /// Reads one tag; `None` when it is malformed, which then matches nothing.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let text = text.trim();
+        let (weak, quoted) = text.strip_prefix("W/").map_or((false, text), |rest| (true, rest));
+        let opaque = quoted.strip_prefix('"')?.strip_suffix('"')?;
+        let etagc = |b: u8| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80;
+        opaque.bytes().all(etagc).then_some(Self { weak, opaque })
+    }
+
+    /// Strong comparison (RFC 9110 §8.8.3.2), for ranges.
+    #[must_use]
+    pub fn strong_eq(self, other: EntityTag<'_>) -> bool {
+        !self.weak && !other.weak && self.opaque == other.opaque
+    }
+
+    /// Weak comparison (RFC 9110 §8.8.3.2), for `If-None-Match`.
+    #[must_use]
+    pub fn weak_eq(self, other: EntityTag<'_>) -> bool {
+        self.opaque == other.opaque
+    }
+}
+
+/// Whether `If-None-Match` names the current tag (RFC 9110 §13.1.2): `true` means 304 for GET and HEAD.
+#[must_use]
+pub fn none_match_hits(if_none_match: &str, current: Option<&str>) -> bool {
+    if if_none_match.trim() == "*" {
+        return true;
+    }
+    let Some(current) = current.and_then(EntityTag::parse) else { return false };
+    split_list(if_none_match).into_iter().filter_map(EntityTag::parse).any(|tag| tag.weak_eq(current))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        for (field, current, hits) in [
+            ("\"a\"", Some("\"a\""), true),
+            ("W/\"a\"", Some("\"a\""), true),
+            ("\"x\", \"a\"", Some("W/\"a\""), true),
+            ("\"a,b\"", Some("\"a,b\""), true),
+            ("*", Some("\"a\""), true),
+            ("\"b\"", Some("\"a\""), false),
+            ("a", Some("\"a\""), false),
+            ("\"a\"", Some("a"), false),
+            ("\"a\"", None, false),
+        ] {
+            assert_eq!(none_match_hits(field, current), hits, "{field} against {current:?}");
+        }
+    }
+}

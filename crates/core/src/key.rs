@@ -1,0 +1,322 @@
+//! Keys and names. The one place where a user's id or a parameter becomes part of a name.
+//!
+//! Every value is escaped to `[A-Za-z0-9.-]` and `%XX` before it is joined, so the delimiters `:`, `_`, `/`
+//! and `~` never come from a value. Two different values never give the same name, and no user's prefix is a
+//! prefix of another's. The property tests in `tests/isolation.rs` hold this.
+
+use core::fmt::Write as _;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Everything but letters, digits, `-` and `.` is escaped.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
+/// A longer value is replaced by `~` and its SHA-256, so that keys, tags and database names stay within
+/// every store's limits. An escaped value never starts with `~`.
+const LONGEST_VALUE: usize = 200;
+/// Stands for a parameter that the request does not have. An escaped value never holds it.
+pub(crate) const ABSENT: &str = "*";
+/// Separates a key from the digest of its variant. An escaped value never holds it.
+const VARIANT: char = '!';
+/// Where keys live as URLs: `.invalid` never resolves (RFC 6761 §6.4).
+const BASE: &str = "https://tiercel.invalid/";
+
+/// Escapes one value for use between delimiters. Injective (up to SHA-256 for values over 200 bytes).
+#[must_use]
+pub fn escape(value: &str) -> String {
+    let escaped = utf8_percent_encode(value, ESCAPED).to_string();
+    if escaped.len() <= LONGEST_VALUE { escaped } else { format!("~{}", hex(&Sha256::digest(value.as_bytes()))) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// The key of a stored response: `v1/user:abc123:files:videos`.
+///
+/// Made only by a policy's template; there is no way to join one by hand.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CacheKey {
+    text: String,
+}
+
+impl CacheKey {
+    pub(crate) fn new(version: u32, name: &str) -> Self {
+        Self { text: format!("v{version}/{name}") }
+    }
+
+    /// The same key for one variant (RFC 9111 §4.1), told apart by the values of the fields that `Vary` names.
+    pub(crate) fn variant(&self, selecting: &[(String, Option<String>)]) -> Self {
+        let mut digest = Sha256::new();
+        for (name, value) in selecting {
+            // Lengths first, so that no two lists of fields run into each other.
+            digest.update((name.len() as u64).to_be_bytes());
+            digest.update(name.as_bytes());
+            match value {
+                None => digest.update([0]),
+                Some(value) => {
+                    digest.update([1]);
+                    digest.update((value.len() as u64).to_be_bytes());
+                    digest.update(value.as_bytes());
+                }
+            }
+        }
+        let digest = hex(&digest.finalize()[..16]);
+        Self { text: format!("{}{VARIANT}{digest}", self.text) }
+    }
+
+    /// With the version: what tells entries apart.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Without version and variant: `user:abc123:files:videos`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.text.split_once('/').map_or(self.text.as_str(), |(_, name)| name);
+        name.split(VARIANT).next().unwrap_or(name)
+    }
+
+    /// As the URL that the Workers Cache API and Cache Storage want. `namespace` is the policy's name.
+    #[must_use]
+    pub fn url(&self, namespace: &str) -> String {
+        format!("{BASE}{}/{}", escape(namespace), self.text)
+    }
+}
+
+/// The parameters of one request: names from the policy, values decoded. `None` is a parameter that the
+/// request does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Params(Vec<(String, Option<String>)>);
+
+impl Params {
+    /// The value of `name`, unless absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name)?.1.as_deref()
+    }
+
+    /// Sets `name`.
+    pub fn set(&mut self, name: &str, value: Option<String>) {
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some(slot) => slot.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Every parameter that has a value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_deref()?)))
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Params {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
+        Self(pairs.into_iter().map(|(n, v)| (n.into(), Some(v.into()))).collect())
+    }
+}
+
+/// A name with places for parameters: `user:{userId}:files:{category}`.
+///
+/// A segment is either literal or one parameter; mixing them is refused, so that a value always stands
+/// between delimiters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template(Vec<Segment>);
+
+/// A part of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Segment {
+    /// Stands as it is.
+    Literal(String),
+    /// Replaced by the parameter's escaped value.
+    Param(String),
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// What is wrong, for the author of a policy: an empty segment, or one that mixes text and a parameter.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut segments = Vec::new();
+        for part in text.split(':') {
+            let segment = match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+                Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                    Segment::Param(name.to_owned())
+                }
+                None if part == ABSENT => Segment::Literal(ABSENT.to_owned()),
+                None if !part.is_empty()
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) =>
+                {
+                    Segment::Literal(part.to_owned())
+                }
+                _ => {
+                    return Err(format!(
+                        "`{part}` in `{text}` is neither a word (letters, digits, `-`, `.`, `_`), nor `*`, nor a parameter such as `{{userId}}`"
+                    ));
+                }
+            };
+            segments.push(segment);
+        }
+        Ok(Self(segments))
+    }
+
+    /// Its parts.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+
+    /// The names of its parameters.
+    pub fn params(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|s| match s {
+            Segment::Param(name) => Some(name.as_str()),
+            Segment::Literal(_) => None,
+        })
+    }
+
+    /// The same name for requests that leave the parameter `name` out.
+    #[must_use]
+    pub fn with_absent(&self, name: &str) -> Self {
+        let absent = |s: &Segment| matches!(s, Segment::Param(p) if p == name);
+        let literal = || Segment::Literal(ABSENT.to_owned());
+        Self(self.0.iter().map(|s| if absent(s) { literal() } else { s.clone() }).collect())
+    }
+
+    /// The key's name. A parameter that the request does not have reads `*`.
+    pub(crate) fn render(&self, params: &Params) -> String {
+        self.join(|name| Some(params.get(name).map_or_else(|| ABSENT.to_owned(), escape))).unwrap_or_default()
+    }
+
+    /// A tag; `None` when a parameter of it is absent: there is nothing to label with it.
+    pub(crate) fn render_tag(&self, params: &Params) -> Option<String> {
+        self.join(|name| params.get(name).map(escape))
+    }
+
+    /// A name to purge. An unknown parameter widens it to what stands before: of `user:a:files:{category}`
+    /// stays `user:a:files`, which covers every category. `None` when nothing certain is left.
+    pub(crate) fn render_purge(&self, params: &Params) -> Option<String> {
+        let known = self.0.iter().position(|s| matches!(s, Segment::Param(n) if params.get(n).is_none()));
+        let certain = Self(self.0[..known.unwrap_or(self.0.len())].to_vec());
+        let whole = known.is_none();
+        (whole || certain.params().next().is_some()).then(|| certain.render(params))
+    }
+
+    fn join(&self, mut value: impl FnMut(&str) -> Option<String>) -> Option<String> {
+        let mut out = String::new();
+        for segment in &self.0 {
+            if !out.is_empty() {
+                out.push(':');
+            }
+            match segment {
+                Segment::Literal(text) => out.push_str(text),
+                Segment::Param(name) => out.push_str(&value(name)?),
+            }
+        }
+        Some(out)
+    }
+}
+
+impl core::fmt::Display for Template {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (at, segment) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str(":")?;
+            }
+            match segment {
+                Segment::Literal(text) => f.write_str(text)?,
+                Segment::Param(name) => write!(f, "{{{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of one user's local stores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    policy: String,
+    user: String,
+}
+
+impl Namespace {
+    /// The namespace of `user` under the policy called `policy`; `None` is someone who is not logged in,
+    /// and no user's id gives the same names.
+    #[must_use]
+    pub fn new(policy: &str, user: Option<&str>) -> Self {
+        Self { policy: escape(policy), user: user.map_or_else(String::new, escape) }
+    }
+
+    /// The IndexedDB database: `videomi_cache_abc123`.
+    #[must_use]
+    pub fn database(&self) -> String {
+        format!("{}_cache_{}", self.policy, self.user)
+    }
+
+    /// What every Cache Storage name of this user starts with, and no other user's: `videomi_abc123_`.
+    #[must_use]
+    pub fn cache_prefix(&self) -> String {
+        format!("{}_{}_", self.policy, self.user)
+    }
+
+    /// The Cache Storage name of a class: `videomi_abc123_thumbnail_v1`.
+    #[must_use]
+    pub fn cache(&self, class: &str, version: u32) -> String {
+        format!("{}{}_v{version}", self.cache_prefix(), escape(class))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(pairs: &[(&str, &str)]) -> Params {
+        pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn names_of_the_product() {
+        let template = Template::parse("user:{userId}:files:{category}").expect("a template");
+        let key = |p| CacheKey::new(1, &template.render(&params(p)));
+        assert_eq!(key(&[("userId", "abc123"), ("category", "videos")]).as_str(), "v1/user:abc123:files:videos");
+        assert_eq!(key(&[("userId", "a:files"), ("category", "")]).name(), "user:a%3Afiles:files:");
+        assert_eq!(key(&[("userId", "é*")]).name(), "user:%C3%A9%2A:files:*");
+        let namespace = Namespace::new("videomi", Some("a_b"));
+        assert_eq!(namespace.database(), "videomi_cache_a%5Fb");
+        assert_eq!(namespace.cache("thumbnail", 1), "videomi_a%5Fb_thumbnail_v1");
+        assert_eq!(Namespace::new("videomi", None).cache_prefix(), "videomi__");
+    }
+
+    #[test]
+    fn unknown_parameters_widen_a_purge() {
+        for (template, known, expected) in [
+            ("user:{userId}:files:{category}", &[("userId", "a"), ("category", "v")][..], Some("user:a:files:v")),
+            ("user:{userId}:files:{category}", &[("userId", "a")], Some("user:a:files")),
+            ("user:{userId}:files:{category}", &[("category", "v")], None),
+            ("ratings:top10", &[], Some("ratings:top10")),
+        ] {
+            let name = Template::parse(template).expect("a template").render_purge(&params(known));
+            assert_eq!(name.as_deref(), expected, "{template} {known:?}");
+        }
+    }
+
+    #[test]
+    fn values_never_mix_with_text() {
+        for broken in ["", "user:", "user:{userId", "u-{id}", "a b", "user::x", "{}", "é", "a/b"] {
+            assert!(Template::parse(broken).is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn long_values_become_digests() {
+        let (a, b) = ("é".repeat(100), format!("{}e", "é".repeat(100)));
+        assert_eq!(escape(&a).len(), 65);
+        assert_ne!(escape(&a), escape(&b));
+        assert_ne!(escape(&a), escape(&escape(&a)));
+    }
+}

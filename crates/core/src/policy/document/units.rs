@@ -1,0 +1,133 @@
+//! How spans of time, sizes, and fields of two shapes are read.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::JsonSchema;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::time::DeltaSeconds;
+
+/// A span of time.
+#[derive(Debug, Clone, Copy)]
+pub struct Span(pub DeltaSeconds);
+
+/// Units of a span, in seconds. A year is 365 days, as HTTP counts it.
+const UNITS: [(&str, u64); 6] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800), ("y", 31_536_000)];
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("a duration is a string such as \"30s\", \"5m\", \"1h\", \"7d\" or \"1y\""))?;
+        parse_unit(&text, &UNITS).map(|secs| Self(DeltaSeconds::new(secs))).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is not a duration; write a whole number and a unit, such as \"30s\", \"5m\", \"1h\", \"7d\", \"2w\" or \"1y\""
+            ))
+        })
+    }
+}
+
+impl JsonSchema for Span {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[0-9]+(s|m|h|d|w|y)$",
+            "description": "A whole number and a unit: s, m, h, d, w (weeks), y (365 days)",
+            "examples": ["30s", "5m", "1h", "7d", "1y"]
+        })
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("a size is a string such as \"512KB\" or \"25MB\""))?;
+        let units = [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10), ("B", 1)];
+        parse_unit(&text, &units)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is not a size; write such as \"512KB\" or \"25MB\"")))
+    }
+}
+
+impl JsonSchema for Size {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[0-9]+(B|KB|MB|GB)$",
+            "description": "A whole number and a unit: B, KB, MB, GB (powers of 1024)",
+            "examples": ["512KB", "25MB"]
+        })
+    }
+}
+
+fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let factor = units.iter().find(|(unit, _)| *unit == &text[digits..])?.1;
+    text[..digits].parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Reads a word, or else a structure or a list, keeping the place of mistakes inside.
+pub(super) fn word_or<'de, D, W, T, O>(
+    deserializer: D,
+    expecting: &'static str,
+    word: fn(W) -> O,
+    other: fn(T) -> O,
+) -> Result<O, D::Error>
+where
+    D: Deserializer<'de>,
+    W: Deserialize<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_any(WordOr { expecting, word, other, _reads: PhantomData })
+}
+
+struct WordOr<'de, W, T, O> {
+    expecting: &'static str,
+    word: fn(W) -> O,
+    other: fn(T) -> O,
+    _reads: PhantomData<&'de ()>,
+}
+
+impl<'de, W: Deserialize<'de>, T: Deserialize<'de>, O> Visitor<'de> for WordOr<'de, W, T, O> {
+    type Value = O;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<O, E> {
+        W::deserialize(StrDeserializer::new(text))
+            .map(self.word)
+            .map_err(|_: E| E::custom(format!("`{text}` is not expected here; write {}", self.expecting)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<O, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(self.other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<O, A::Error> {
+        T::deserialize(SeqAccessDeserializer::new(seq)).map(self.other)
+    }
+}

@@ -1,0 +1,298 @@
+//! The policy: what a team wrote, validated and compiled.
+//!
+//! `document` (feature `document`) reads and checks the JSON file; what it yields is the [`Policy`] here. The
+//! tiers carry it in compact form ([`Policy::encode`]) and never see JSON.
+
+#[cfg(feature = "document")]
+pub mod document;
+
+pub mod route;
+
+use serde::{Deserialize, Serialize};
+
+use crate::invalidation::{DomainEvent, Fact, Facts, Invalidation, Purge, PurgeRule};
+use crate::key::{Params, Template};
+use crate::principal::Identity;
+use crate::time::DeltaSeconds;
+use route::{Pattern, Router};
+
+/// First byte of the compiled form; a tier refuses another one.
+const FORM: u8 = 1;
+
+/// A validated policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The namespace of every key, database and cache name.
+    pub name: String,
+    /// Part of every key: raising it makes every tier miss.
+    pub version: u32,
+    /// How credentials are verified; `None` when the policy knows no users.
+    pub identity: Option<Identity>,
+    /// How long others may still see what was purged, in seconds.
+    pub bound: DeltaSeconds,
+    /// The classes, in order of their names.
+    pub classes: Vec<ResourceClass>,
+    /// The events, in order of their names.
+    pub events: Vec<Event>,
+    /// Which request belongs to which class or event.
+    pub routes: Vec<Route>,
+    /// Stores that only the device has.
+    pub local: Vec<LocalStore>,
+}
+
+/// One row of the policy: requests that are treated alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceClass {
+    /// Its name.
+    pub name: String,
+    /// Whose data it is.
+    pub scope: Scope,
+    /// Who sets lifetimes.
+    pub authority: Authority,
+    /// Query parameters that enter the key.
+    pub query: Query,
+    /// The key.
+    pub key: Template,
+    /// The tags.
+    pub tags: Vec<Template>,
+    /// The exact `Cache-Control` for browsers; `None` leaves the origin's.
+    pub browser: Option<String>,
+    /// Further response fields, name in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Lifetimes at the edge; `None` is never stored there.
+    pub edge: Option<Lifetimes>,
+    /// Store and lifetimes on the device; `None` is never stored there.
+    pub device: Option<Device>,
+    /// What a request without a credential gets.
+    pub anonymous: Anonymous,
+    /// How long the origin may take for the head of its answer, in seconds.
+    pub timeout: DeltaSeconds,
+    /// Longest body that is stored, in bytes.
+    pub max_body: u64,
+}
+
+/// The parameter that is always the verified user, never what a URL says.
+pub const USER_ID: &str = "userId";
+/// The parameter that is the scheme and authority of the URL.
+pub const ORIGIN: &str = "origin";
+/// The parameter that is the path of the URL.
+pub const PATH: &str = "path";
+/// The parameter that is the whole query.
+pub const QUERY: &str = "query";
+
+/// Whose data a class holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// The same for everybody: fetched without credentials.
+    Public,
+    /// One user's: needs a verified principal, whose id is in the key.
+    User,
+}
+
+/// Who sets the lifetimes of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Authority {
+    /// The policy; the origin's and the client's cache directives do not matter.
+    Policy,
+    /// The origin's response and the client's request, by RFC 9111.
+    Origin,
+}
+
+/// Which query parameters enter the key. Others never reach the origin of a cached class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Query {
+    /// These, by name.
+    Listed(Vec<String>),
+    /// The query as it stands.
+    All,
+}
+
+/// What a request without a credential gets from a user-scoped class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Anonymous {
+    /// The origin's own answer, uncached.
+    Pass,
+    /// 401.
+    Refuse,
+}
+
+/// How long a tier may use what it stored, in seconds. The windows follow one another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifetimes {
+    /// Fresh for this long.
+    pub ttl: DeltaSeconds,
+    /// Then served at once while one refresh runs (RFC 5861 §3).
+    pub stale_while_revalidate: DeltaSeconds,
+    /// From the end of `ttl`: served when the origin fails (RFC 5861 §4).
+    pub stale_if_error: DeltaSeconds,
+    /// From the end of `ttl`: kept in the store, to be revalidated or served on a declared failure.
+    pub keep: DeltaSeconds,
+}
+
+impl Lifetimes {
+    /// How long the store is told to keep an entry, in seconds.
+    #[must_use]
+    pub fn retention(&self) -> DeltaSeconds {
+        self.ttl.plus(self.stale_while_revalidate.max(self.stale_if_error).max(self.keep))
+    }
+}
+
+/// Where and how long the device keeps a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Which store.
+    pub store: Store,
+    /// How long.
+    pub lifetimes: Lifetimes,
+}
+
+/// The stores of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Store {
+    /// Responses, in the Service Worker's Cache Storage.
+    CacheStorage,
+    /// JSON, in the SDK's IndexedDB.
+    IndexedDb,
+}
+
+/// A store that only the device has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalStore {
+    /// Its name.
+    pub name: String,
+    /// Most entries; the oldest go first.
+    pub max_entries: u32,
+    /// How long an entry is kept, in seconds; `None` is until logout.
+    pub ttl: Option<DeltaSeconds>,
+}
+
+/// A domain event: a mutation and what it invalidates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its name.
+    pub name: String,
+    /// Query parameters of the trigger that are parameters of the event.
+    pub query: Vec<String>,
+    /// Parameters found in the mutation's answer.
+    pub facts: Vec<Fact>,
+    /// What is purged at the edge.
+    pub edge: Vec<PurgeRule>,
+    /// What is purged on the device.
+    pub device: Vec<PurgeRule>,
+    /// On the device everything of the user goes.
+    pub wipe: bool,
+    /// How the edge purges; the device always purges hard.
+    pub purge: Purge,
+}
+
+/// A pattern of requests and what it leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The method; `None` is any.
+    pub method: Option<String>,
+    /// The path.
+    pub pattern: Pattern,
+    /// What it leads to.
+    pub leads_to: LeadsTo,
+}
+
+/// What a route leads to: an index into the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeadsTo {
+    /// A class.
+    Class(usize),
+    /// An event.
+    Event(usize),
+}
+
+/// A compiled policy that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadPolicy;
+
+impl core::fmt::Display for BadPolicy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the compiled policy is of another release of Tiercel; run `cargo xtask build` again")
+    }
+}
+
+impl core::error::Error for BadPolicy {}
+
+impl Policy {
+    /// The compact form that the tiers carry.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![FORM];
+        // Only a failing allocator or a type without a length can make this fail; neither is here.
+        bytes.extend(postcard::to_allocvec(self).unwrap_or_default());
+        bytes
+    }
+
+    /// Reads the compact form.
+    ///
+    /// # Errors
+    /// [`BadPolicy`] when the bytes are not of this release.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadPolicy> {
+        match bytes.split_first() {
+            Some((&FORM, rest)) => postcard::from_bytes(rest).map_err(|_| BadPolicy),
+            _ => Err(BadPolicy),
+        }
+    }
+
+    /// The class called `name`.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<&ResourceClass> {
+        self.classes.iter().find(|c| c.name == name)
+    }
+
+    pub(crate) fn class_router(&self) -> Router {
+        self.router(|leads_to| matches!(leads_to, LeadsTo::Class(_)))
+    }
+
+    pub(crate) fn event_router(&self) -> Router {
+        self.router(|leads_to| matches!(leads_to, LeadsTo::Event(_)))
+    }
+
+    fn router(&self, wanted: fn(LeadsTo) -> bool) -> Router {
+        let routes = self.routes.iter().enumerate().filter(|(_, r)| wanted(r.leads_to));
+        Router::new(routes.map(|(index, r)| (index, r.method.as_deref(), &r.pattern)))
+    }
+
+    /// The event called `name` with what is known of it; `None` when the policy has none of that name.
+    #[must_use]
+    pub fn event(&self, name: &str, params: Params) -> Option<DomainEvent> {
+        let index = self.events.iter().position(|e| e.name == name)?;
+        Some(DomainEvent { index, name: name.to_owned(), params })
+    }
+
+    /// What `event` invalidates at the edge or on the device.
+    #[must_use]
+    pub fn invalidate(&self, event: &DomainEvent, facts: &Facts, on_device: bool) -> Invalidation {
+        let Some(rule) = self.events.get(event.index) else { return Invalidation::default() };
+        let mut params = event.params.clone();
+        for fact in &rule.facts {
+            if let Some([value]) = facts.get(&fact.pointer) {
+                params.set(&fact.name, Some(value.clone()));
+            }
+        }
+        let (rules, purge) = if on_device { (&rule.device, Purge::Hard) } else { (&rule.edge, rule.purge) };
+        let mut names: Vec<String> = rules.iter().filter_map(|r| r.apply(&params, facts)).collect();
+        names.sort_unstable();
+        names.dedup();
+        Invalidation {
+            purge: (!names.is_empty()).then_some(purge),
+            names,
+            wipe: on_device && rule.wipe,
+        }
+    }
+
+    /// The JSON Pointers that the event wants looked up in the mutation's answer.
+    #[must_use]
+    pub fn facts_wanted(&self, event: &DomainEvent) -> Vec<String> {
+        let Some(rule) = self.events.get(event.index) else { return Vec::new() };
+        let conditions = rule.edge.iter().chain(&rule.device).filter_map(|r| Some(&r.when.as_ref()?.pointer));
+        let mut pointers: Vec<String> = rule.facts.iter().map(|f| &f.pointer).chain(conditions).cloned().collect();
+        pointers.sort_unstable();
+        pointers.dedup();
+        pointers
+    }
+}

@@ -1,0 +1,266 @@
+//! Paths: patterns as policies write them, and the router (the crate path-tree) that finds them.
+
+use path_tree::PathTree;
+use serde::{Deserialize, Serialize};
+
+use crate::key::Params;
+
+/// The parameter that `*` at the end of a pattern fills.
+pub const REST: &str = "rest";
+
+/// A path pattern: `/api/files/:category/:fileId`, `/assets/*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern(pub(crate) Vec<PathSegment>);
+
+/// A part of a pattern, between slashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PathSegment {
+    Literal(String),
+    Param(String),
+    Rest,
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the author of a policy.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix('/') else {
+            return Err(format!("the path `{text}` must start with `/`"));
+        };
+        let parts: Vec<&str> = path.split('/').collect();
+        let mut segments = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let last = at + 1 == parts.len();
+            segments.push(match part.strip_prefix(':') {
+                Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                    PathSegment::Param(name.to_owned())
+                }
+                Some(_) => return Err(format!("`{part}` is not a parameter name (letters, digits, `_`)")),
+                None if *part == "*" && last => PathSegment::Rest,
+                None if part.is_empty() && !last => return Err(format!("`{text}` holds an empty segment")),
+                None if part.bytes().any(|b| b"*+:{}?#%\\ ".contains(&b) || b.is_ascii_control()) => {
+                    return Err(format!("`{part}` in `{text}`: only a whole last segment may be `*`, and a literal holds none of `+:{{}}?#%\\` and no space"));
+                }
+                None => PathSegment::Literal((*part).to_owned()),
+            });
+        }
+        Ok(Self(segments))
+    }
+
+    /// The names of its parameters.
+    pub fn params(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|s| match s {
+            PathSegment::Param(name) => Some(name.as_str()),
+            PathSegment::Rest => Some(REST),
+            PathSegment::Literal(_) => None,
+        })
+    }
+
+    /// The path with values in place, percent-encoded; `None` when one is missing.
+    #[must_use]
+    pub fn path(&self, params: &Params) -> Option<String> {
+        let mut path = String::new();
+        for segment in &self.0 {
+            path.push('/');
+            match segment {
+                PathSegment::Literal(text) => path.push_str(text),
+                PathSegment::Param(name) => {
+                    // An empty segment, or one that a URL parser takes for a step in the path, would be another path.
+                    let value = params.get(name).filter(|v| !matches!(*v, "" | "." | ".."))?;
+                    path.push_str(&encode_segment(value));
+                }
+                PathSegment::Rest => {
+                    let rest: Vec<String> = params.get(REST)?.split('/').map(encode_segment).collect();
+                    path.push_str(&rest.join("/"));
+                }
+            }
+        }
+        Some(path)
+    }
+
+    /// Whether some path fits both patterns while neither is a special case of the other, or both are the same.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.meets(other) && self.narrower(other) == other.narrower(self)
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let (mut a, mut b) = (self.0.iter(), other.0.iter());
+        loop {
+            match (a.next(), b.next()) {
+                (None, None) => return true,
+                (Some(PathSegment::Rest), _) | (_, Some(PathSegment::Rest)) => return true,
+                (Some(PathSegment::Literal(x)), Some(PathSegment::Literal(y))) if x != y => return false,
+                (Some(PathSegment::Param(_)), Some(PathSegment::Literal(text))) if text.is_empty() => return false,
+                (Some(PathSegment::Literal(text)), Some(PathSegment::Param(_))) if text.is_empty() => return false,
+                (Some(_), Some(_)) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether every path of `self` fits `other` too; both are known to meet.
+    fn narrower(&self, other: &Self) -> bool {
+        let (mut a, mut b) = (self.0.iter(), other.0.iter());
+        loop {
+            match (a.next(), b.next()) {
+                (None, None) | (_, Some(PathSegment::Rest)) => return true,
+                (Some(PathSegment::Rest), _) => return false,
+                (Some(PathSegment::Param(_)), Some(PathSegment::Literal(_))) => return false,
+                (Some(_), Some(_)) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// In path-tree's notation.
+    fn shape(&self) -> String {
+        let mut shape = String::new();
+        for (at, segment) in self.0.iter().enumerate() {
+            shape.push('/');
+            match segment {
+                PathSegment::Literal(text) => shape.push_str(text),
+                PathSegment::Param(_) => shape.push_str(&format!(":p{at}")),
+                PathSegment::Rest => shape.push_str(":rest*"),
+            }
+        }
+        shape
+    }
+}
+
+impl core::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for segment in &self.0 {
+            match segment {
+                PathSegment::Literal(text) => write!(f, "/{text}")?,
+                PathSegment::Param(name) => write!(f, "/:{name}")?,
+                PathSegment::Rest => f.write_str("/*")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn encode_segment(value: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, SEGMENT).to_string()
+}
+
+/// Finds the route of a request. Of several patterns that fit, the most special one wins.
+#[derive(Debug, Clone)]
+pub struct Router {
+    /// A tree for each method that some route names.
+    methods: Vec<(String, PathTree<usize>)>,
+    /// For every other method.
+    others: PathTree<usize>,
+}
+
+/// The route of a request, with raw parameter values in the order of the pattern's parameters.
+#[derive(Debug)]
+pub struct Routed<'p> {
+    /// Index of the route.
+    pub route: usize,
+    /// Raw values, still percent-encoded.
+    pub values: Vec<&'p str>,
+}
+
+impl Router {
+    /// A router over routes, each with its index, method (`None` is any) and pattern.
+    pub fn new<'a>(routes: impl Iterator<Item = (usize, Option<&'a str>, &'a Pattern)> + Clone) -> Self {
+        let mut methods: Vec<&str> = routes.clone().filter_map(|(_, method, _)| method).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        let tree = |wanted: Option<&str>| {
+            let mut tree = PathTree::new();
+            for (index, method, pattern) in routes.clone() {
+                if method.is_none() || method == wanted {
+                    let _ = tree.insert(&pattern.shape(), index);
+                }
+            }
+            tree
+        };
+        Self { methods: methods.into_iter().map(|m| (m.to_owned(), tree(Some(m)))).collect(), others: tree(None) }
+    }
+
+    /// The route of a request; `path` is still percent-encoded. `HEAD` goes where `GET` goes.
+    #[must_use]
+    pub fn find<'p>(&self, method: &str, path: &'p str) -> Option<Routed<'p>> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        let tree = self.methods.iter().find(|(m, _)| m == method).map_or(&self.others, |(_, tree)| tree);
+        let (route, found) = tree.find(path)?;
+        Some(Routed { route: *route, values: found.params().iter().map(|(_, value)| *value).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).expect("a pattern")
+    }
+
+    #[test]
+    fn overlaps() {
+        for (a, b, overlap) in [
+            ("/a/:x", "/a/:y", true),
+            ("/a/b", "/a/b", true),
+            ("/a/:x", "/a/b", false),
+            ("/:a/x", "/b/:c", true),
+            ("/:a/x", "/b/:c/d", false),
+            ("/a/*", "/a/:x", false),
+            ("/a/*", "/:x/b", true),
+            ("/*", "/a/*", false),
+            ("/*", "/", false),
+            ("/a/:x/info", "/a/:x", false),
+        ] {
+            assert_eq!(pattern(a).overlaps(&pattern(b)), overlap, "{a} {b}");
+            assert_eq!(pattern(b).overlaps(&pattern(a)), overlap, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn the_special_route_wins() {
+        let routes: Vec<(Option<&str>, Pattern)> = [
+            (Some("GET"), "/f/:c/:id"),
+            (Some("GET"), "/f/:c/:id/info"),
+            (Some("GET"), "/r/:id"),
+            (Some("GET"), "/r/top"),
+            (None, "/w/*"),
+            (Some("GET"), "/"),
+            (None, "/f/*"),
+        ]
+        .map(|(method, text)| (method, pattern(text)))
+        .into();
+        let router = Router::new(routes.iter().enumerate().map(|(i, (m, p))| (i, *m, p)));
+        for (method, path, route, values) in [
+            ("GET", "/f/v/1", 0, &["v", "1"][..]),
+            ("HEAD", "/f/v/1", 0, &["v", "1"]),
+            ("POST", "/f/v/1", 6, &["v/1"]),
+            ("GET", "/f/v/1/info", 1, &["v", "1"]),
+            ("GET", "/f/v/a%2Fb", 0, &["v", "a%2Fb"]),
+            ("GET", "/r/top", 3, &[]),
+            ("GET", "/r/x", 2, &["x"]),
+            ("PUT", "/w/a/b", 4, &["a/b"]),
+            ("GET", "/w/", 4, &[]),
+            ("GET", "/", 5, &[]),
+            ("GET", "/f/v", 6, &["v"]),
+        ] {
+            let found = router.find(method, path).unwrap_or_else(|| panic!("{method} {path} has a route"));
+            assert_eq!((found.route, found.values.as_slice()), (route, values), "{method} {path}");
+        }
+        for (method, path) in [("GET", "/nothing"), ("GET", ""), ("GET", "/f"), ("POST", "/r/x"), ("get", "/r/x")] {
+            assert!(router.find(method, path).is_none(), "{method} {path:?}");
+        }
+    }
+
+    #[test]
+    fn paths_are_built_back() {
+        let params: Params = [("c", "a/b é"), ("id", "1")].into_iter().collect();
+        assert_eq!(pattern("/f/:c/:id").path(&params).as_deref(), Some("/f/a%2Fb%20%C3%A9/1"));
+        assert_eq!(pattern("/f/:c/:other").path(&params), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! Whether a response may be stored (RFC 9111 §3, §3.5).
+
+use super::freshness::{explicit_lifetime, heuristically_cacheable, lifetime};
+use crate::field::{Fields, targeted};
+use crate::field::cache_control::CacheControl;
+use crate::head::{RequestHead, ResponseHead};
+use crate::policy::{Authority, ResourceClass, Scope};
+use crate::time::DeltaSeconds;
+
+/// Why a response was not stored. The names are stable: they go out in `Cache-Status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoStoreReason {
+    /// Only answers to GET are stored.
+    Method,
+    /// The status is one that is not stored.
+    Status,
+    /// 206: a part is no representation.
+    Partial,
+    /// The request says `no-store`.
+    RequestNoStore,
+    /// The response says `no-store`.
+    ResponseNoStore,
+    /// The response says `private`, and the store is shared.
+    Private,
+    /// The request carries `Authorization` and the response does not allow for it (§3.5).
+    Authorization,
+    /// `Vary: *`.
+    VaryStar,
+    /// The response sets a cookie.
+    SetCookie,
+    /// Nothing says how long it is fresh, and nothing could validate it.
+    NoFreshness,
+    /// The body is longer than the class allows.
+    TooLarge,
+    /// What it holds was invalidated while it was under way.
+    PurgedMeanwhile,
+}
+
+impl NoStoreReason {
+    /// The stable token.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Method => "method-not-stored",
+            Self::Status => "status-not-stored",
+            Self::Partial => "partial-not-stored",
+            Self::RequestNoStore => "request-no-store",
+            Self::ResponseNoStore => "response-no-store",
+            Self::Private => "response-private",
+            Self::Authorization => "request-authorization",
+            Self::VaryStar => "vary-star",
+            Self::SetCookie => "set-cookie",
+            Self::NoFreshness => "no-freshness",
+            Self::TooLarge => "too-large",
+            Self::PurgedMeanwhile => "purged-meanwhile",
+        }
+    }
+}
+
+/// Judges a response to `request` for the store of a class. `shared` is the edge, not a device.
+///
+/// # Errors
+/// The reason why it must not be stored.
+pub fn judge(
+    class: &ResourceClass,
+    request: &RequestHead,
+    response: &ResponseHead,
+    shared: bool,
+) -> Result<(), NoStoreReason> {
+    if request.method != "GET" {
+        return Err(NoStoreReason::Method);
+    }
+    if response.status == 206 {
+        return Err(NoStoreReason::Partial);
+    }
+    if response.fields.has("set-cookie") {
+        return Err(NoStoreReason::SetCookie);
+    }
+    if response.fields.tokens("vary").iter().any(|v| v == "*") {
+        return Err(NoStoreReason::VaryStar);
+    }
+    let length = response.fields.get("content-length").and_then(|l| l.parse::<u64>().ok());
+    if length.is_some_and(|l| l > class.max_body) {
+        return Err(NoStoreReason::TooLarge);
+    }
+    match class.authority {
+        Authority::Policy => by_policy(class, response, shared),
+        Authority::Origin => by_origin(request, response, shared),
+    }
+}
+
+/// The policy says that the class is cacheable. An origin that says `no-store`, or `private` on what the
+/// policy takes for public, raises a doubt, and a doubt means no cache.
+fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Result<(), NoStoreReason> {
+    if response.status != 200 {
+        return Err(NoStoreReason::Status);
+    }
+    if !shared {
+        // The device stores what came through the edge, with the policy's own header on it.
+        return Ok(());
+    }
+    let cc = CacheControl::parse(&response.fields.combined("cache-control").unwrap_or_default());
+    if cc.no_store {
+        return Err(NoStoreReason::ResponseNoStore);
+    }
+    if class.scope == Scope::Public && (cc.private || !cc.private_fields.is_empty()) {
+        return Err(NoStoreReason::Private);
+    }
+    Ok(())
+}
+
+/// RFC 9111 §3: "A cache MUST NOT store a response to a request unless: …", in that order.
+fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Result<(), NoStoreReason> {
+    let cc = targeted::effective(&response.fields);
+    let asked = CacheControl::parse(&request.fields.combined("cache-control").unwrap_or_default());
+    // "the response status code is final" — and not 304, which freshens instead.
+    if response.status < 200 || response.status == 304 {
+        return Err(NoStoreReason::Status);
+    }
+    // "if … the must-understand cache directive is present: the cache understands the response status code"
+    if cc.must_understand && !heuristically_cacheable(response.status) {
+        return Err(NoStoreReason::Status);
+    }
+    // "the no-store cache directive is not present in the response", nor in the request (§5.2.1.5).
+    if cc.no_store && !cc.must_understand {
+        return Err(NoStoreReason::ResponseNoStore);
+    }
+    if asked.no_store {
+        return Err(NoStoreReason::RequestNoStore);
+    }
+    if shared {
+        // "the private response directive is not present or allows a shared cache to store a modified response":
+        // leaving the named fields out is allowed, not required, so both forms are refused.
+        if cc.private || !cc.private_fields.is_empty() {
+            return Err(NoStoreReason::Private);
+        }
+        // §3.5
+        let allows = cc.public || cc.s_maxage.is_some() || cc.must_revalidate;
+        if request.fields.has("authorization") && !allows {
+            return Err(NoStoreReason::Authorization);
+        }
+    }
+    // "the response contains at least one of …"
+    let worth = cc.public || explicit_lifetime(&cc, &response.fields).is_some() || heuristically_cacheable(response.status);
+    if !worth {
+        return Err(NoStoreReason::Status);
+    }
+    let fresh = lifetime(&cc, response.status, &response.fields).is_some_and(|l| l > DeltaSeconds::ZERO);
+    let windows = cc.stale_while_revalidate.is_some() || cc.stale_if_error.is_some();
+    if !fresh && !windows && !has_validator(&response.fields) {
+        return Err(NoStoreReason::NoFreshness);
+    }
+    Ok(())
+}
+
+fn has_validator(fields: &Fields) -> bool {
+    fields.has("etag") || fields.has("last-modified")
+}
