@@ -128,8 +128,6 @@ fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
 
 fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
     let mut params = Params::default();
-    // A catch-all that took nothing has no value.
-    let values = values.iter().copied().chain(std::iter::once(""));
     for (name, raw) in pattern.params().zip(values) {
         let value = decode(raw)?;
         let empty = value.is_empty() && name != REST;

@@ -191,7 +191,7 @@ impl Router {
         let method = if method == "HEAD" { "GET" } else { method };
         let tree = self.methods.iter().find(|(m, _)| m == method).map_or(&self.others, |(_, tree)| tree);
         let (route, found) = tree.find(path)?;
-        Some(Routed { route: *route, values: found.params().iter().map(|(_, value)| *value).collect() })
+        Some(Routed { route: *route, values: found.raws.to_vec() })
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
             ("GET", "/r/top", 3, &[]),
             ("GET", "/r/x", 2, &["x"]),
             ("PUT", "/w/a/b", 4, &["a/b"]),
-            ("GET", "/w/", 4, &[]),
+            ("GET", "/w/", 4, &[""]),
             ("GET", "/", 5, &[]),
             ("GET", "/f/v", 6, &["v"]),
         ] {
