@@ -44,7 +44,7 @@ use crate::head::{RequestHead, Target};
 use crate::invalidation::{DomainEvent, Facts, Invalidation};
 use crate::key::{Namespace, Params};
 use crate::policy::route::Router;
-use crate::policy::{LeadsTo, Lifetimes, Policy, Query, ResourceClass, Store};
+use crate::policy::{LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope, Store};
 use crate::principal::Credential;
 use crate::time::Timestamp;
 
@@ -127,6 +127,13 @@ impl Engine {
     #[must_use]
     pub fn covers(&self, method: &str, target: &Target) -> bool {
         method == "GET" && self.class_of(method, &target.path).is_some_and(|c| self.tier.lifetimes(c).is_some())
+    }
+
+    /// Whether the answer to a request depends on who asks, so that its credential must be verified first.
+    #[must_use]
+    pub fn asks_who(&self, method: &str, target: &Target) -> bool {
+        let user_scoped = self.class_of(method, &target.path).is_some_and(|c| c.scope == Scope::User);
+        user_scoped || self.events.find(method, &target.path).is_some()
     }
 
     /// The class of a request.

@@ -26,40 +26,55 @@ pub struct Epoch {
 
 /// The last purges of the names that concern a request. An input: the tier reads them, the core compares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TagEpochs(Vec<(String, Epoch)>);
+pub struct TagEpochs {
+    known: Vec<(String, Epoch)>,
+    unreadable: bool,
+}
 
 impl TagEpochs {
     /// No purges known.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { known: Vec::new(), unreadable: false }
     }
 
-    /// Records a purge. A hard one later than a soft one wins; a soft one never undoes a hard one.
+    /// The purges could not be read. What belongs to a user is then not served from the store.
+    #[must_use]
+    pub const fn unreadable() -> Self {
+        Self { known: Vec::new(), unreadable: true }
+    }
+
+    /// Whether they could not be read.
+    #[must_use]
+    pub const fn are_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
+    /// Records a purge. A soft one never undoes a hard one, and an earlier one never a later one.
     pub fn record(&mut self, name: &str, epoch: Epoch) {
-        self.0.retain(|(n, old)| n != name || old.at > epoch.at || old.purge > epoch.purge);
-        self.0.push((name.to_owned(), epoch));
+        self.known.retain(|(n, old)| n != name || old.at > epoch.at || old.purge > epoch.purge);
+        self.known.push((name.to_owned(), epoch));
     }
 
     /// Every recorded purge.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Epoch)> {
-        self.0.iter().map(|(n, e)| (n.as_str(), *e))
+        self.known.iter().map(|(n, e)| (n.as_str(), *e))
     }
 
     /// Forgets purges before `horizon`: a tier that holds no request as old as that needs them no longer.
     pub fn forget_before(&mut self, horizon: Timestamp) {
-        self.0.retain(|(_, e)| e.at >= horizon);
+        self.known.retain(|(_, e)| e.at >= horizon);
     }
 
     /// The strongest purge that hit an entry: one of its names was purged at or after the moment that its
     /// request began. Equal moments count, because a clock of milliseconds cannot tell which came first.
     #[must_use]
     pub fn purged(&self, entry: &EntryMeta) -> Option<Purge> {
-        if self.0.is_empty() {
+        if self.known.is_empty() {
             return None;
         }
         let groups = entry.groups();
-        self.0
+        self.known
             .iter()
             .filter(|(name, epoch)| epoch.at >= entry.requested && groups.iter().any(|g| g == name))
             .map(|(_, epoch)| epoch.purge)

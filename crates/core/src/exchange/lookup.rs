@@ -7,7 +7,7 @@ use crate::field::cache_control::CacheControl;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
-use crate::policy::{Authority, ResourceClass};
+use crate::policy::{Authority, ResourceClass, Scope};
 use crate::semantics::freshness::{self, Freshness};
 use crate::semantics::vary;
 use crate::time::{DeltaSeconds, Timestamp};
@@ -49,6 +49,9 @@ impl<'e> Lookup<'e> {
         let Some(entry) = Entry::read(found, &self.key) else {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
         };
+        if epochs.are_unreadable() && self.class.scope == Scope::User {
+            return self.fetch(CacheStatus::forward(Forward::Bypass).because("epochs-unreadable"), None);
+        }
         let purged = epochs.purged(&entry.meta);
         if purged == Some(Purge::Hard) {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("purged"), None);

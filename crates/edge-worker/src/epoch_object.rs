@@ -1,0 +1,65 @@
+//! The Durable Object that holds the epochs of one shard. `epochs` is its only caller.
+
+use worker::{
+    DurableObject, Env, Request, Response, Result, SqlStorageValue, State, console_error, durable_object,
+};
+
+use crate::now;
+
+/// The last purges of the names of one shard, in SQLite.
+#[durable_object(fetch)]
+pub struct TagEpochs {
+    state: State,
+}
+
+impl DurableObject for TagEpochs {
+    fn new(state: State, _env: Env) -> Self {
+        let table = "CREATE TABLE IF NOT EXISTS epochs (name TEXT, purge TEXT, at INTEGER, PRIMARY KEY (name, purge)) WITHOUT ROWID";
+        if let Err(error) = state.storage().sql().exec(table, None) {
+            console_error!("tiercel: the table of epochs cannot be made: {error}");
+        }
+        Self { state }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let path = request.path();
+        let names = request.text().await?;
+        let names: Vec<&str> = names.lines().collect();
+        if let Some(purge) = path.strip_prefix("/purge/") {
+            self.purge(&names, purge)?;
+        }
+        Response::ok(self.lines(&names)?)
+    }
+}
+
+impl TagEpochs {
+    fn purge(&self, names: &[&str], purge: &str) -> Result<()> {
+        let sql = self.state.storage().sql();
+        let at = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
+        for name in names {
+            // max: a clock that steps back must not make a later purge an earlier one.
+            let upsert = "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+            sql.exec(upsert, vec![(*name).into(), purge.into(), SqlStorageValue::try_from_i64(at)?])?;
+        }
+        Ok(())
+    }
+
+    fn lines(&self, names: &[&str]) -> Result<String> {
+        let sql = self.state.storage().sql();
+        let mut lines = String::new();
+        for name in names {
+            let rows = sql.exec("SELECT purge, at FROM epochs WHERE name = ?", vec![(*name).into()])?;
+            for row in rows.raw() {
+                if let [SqlStorageValue::String(purge), at] = row?.as_slice() {
+                    let at = match at {
+                        SqlStorageValue::Integer(at) => *at as f64,
+                        SqlStorageValue::Float(at) => *at,
+                        _ => continue,
+                    };
+                    lines.push_str(&format!("{name}\t{at:.0}\t{purge}\n"));
+                }
+            }
+        }
+        Ok(lines)
+    }
+}

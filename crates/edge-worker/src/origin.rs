@@ -1,0 +1,71 @@
+//! The way to the origin: a service binding (`ORIGIN`) or a URL (`ORIGIN_URL`).
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use js_sys::{Function, Promise, Reflect};
+use tiercel_core::exchange::{FetchFailure, OriginRequest};
+use tiercel_core::head::ResponseHead;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
+use worker::{Delay, Env, console_error};
+
+use crate::convert;
+
+/// What the origin answered.
+pub(crate) struct Answer {
+    pub(crate) head: ResponseHead,
+    pub(crate) response: Response,
+}
+
+/// Asks the origin. `passed` is the client's request, whose body goes on as a stream.
+pub(crate) async fn fetch(
+    env: &Env,
+    wanted: &OriginRequest,
+    passed: Option<&Request>,
+) -> Result<Answer, FetchFailure> {
+    let abort = AbortController::new().map_err(|_| FetchFailure::Network)?;
+    let promise = send(env, wanted, passed, &abort).map_err(|error| broken(&error))?;
+    let wait = Delay::from(Duration::from_secs(wanted.timeout.get()));
+    match select(Box::pin(JsFuture::from(promise)), Box::pin(wait)).await {
+        Either::Left((Ok(response), _)) => {
+            let response: Response = response.unchecked_into();
+            Ok(Answer { head: convert::response_head(&response), response })
+        }
+        Either::Left((Err(error), _)) => Err(broken(&error)),
+        Either::Right(_) => {
+            abort.abort();
+            console_error!("tiercel: the origin did not answer within {} s", wanted.timeout);
+            Err(FetchFailure::Timeout)
+        }
+    }
+}
+
+fn send(env: &Env, wanted: &OriginRequest, passed: Option<&Request>, abort: &AbortController) -> Result<Promise, JsValue> {
+    let init = RequestInit::new();
+    init.set_method(&wanted.head.method);
+    init.set_headers(&convert::headers(&wanted.head.fields)?.into());
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_signal(Some(&abort.signal()));
+    if let Some(body) = passed.and_then(Request::body) {
+        init.set_body_opt_readable_stream(Some(&body));
+    }
+    let binding = Reflect::get(env, &"ORIGIN".into())?;
+    let (target, url) = if binding.is_object() {
+        (binding, wanted.head.target.url())
+    } else {
+        let base = Reflect::get(env, &"ORIGIN_URL".into())?.as_string().filter(|base| !base.is_empty());
+        let base = base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL is set: see docs/deploying.md")?;
+        let global = JsValue::from(js_sys::global());
+        (global, format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
+    };
+    let request = Request::new_with_str_and_init(&url, &init)?;
+    let fetch: Function = Reflect::get(&target, &"fetch".into())?.dyn_into()?;
+    Ok(fetch.call1(&target, &request)?.unchecked_into())
+}
+
+fn broken(error: &JsValue) -> FetchFailure {
+    console_error!("tiercel: the origin cannot be reached: {error:?}");
+    FetchFailure::Network
+}
