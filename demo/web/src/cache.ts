@@ -1,0 +1,207 @@
+/**
+ * Everything this page knows about `@tiercel/sdk`.
+ *
+ * Reads go to {@link UserCache}, which answers from the device, the Service Worker, the edge or the origin and says
+ * which; each answer is written to the activity log.
+ */
+
+import { open, register, type Result, type Tiercel } from "@tiercel/sdk";
+import { record } from "./activity";
+import { parseCacheStatus } from "./cache-status";
+import { online } from "./network";
+import { answerOf, verdict, type Answer, type Outcome } from "./tiers";
+
+export type Params = Record<string, string | undefined>;
+
+/** Data, and how it came. */
+export interface Reading<T> {
+  readonly data: T;
+  readonly answer: Answer;
+  readonly warning: string | null;
+}
+
+const RESOURCE_NAMES: Readonly<Record<string, string>> = {
+  "user-files": "File list",
+  "user-stats": "Statistics",
+  "file-info": "Details",
+  ratings: "Rating",
+  "top-ratings": "Top 10",
+  "watch-progress": "Progress",
+  thumbnail: "Thumbnail",
+  media: "Media",
+};
+
+/** A class of the policy, as people say it. */
+export function resourceName(cls: string): string {
+  return RESOURCE_NAMES[cls] ?? cls;
+}
+
+function outcomeOf(result: Result<unknown>): Outcome {
+  if (result.status === "offline") return "offline";
+  if (result.status !== "fresh") return "stale";
+  if (result.source === "origin") return "miss";
+  // The SDK's status is about its own copy; an edge may have answered a miss with a stale one of its own.
+  return verdict(parseCacheStatus(result.cacheStatus)).outcome === "stale" ? "stale" : "hit";
+}
+
+function reading<T>(result: Result<T>, startedAt: number): Reading<T> {
+  return {
+    data: result.data,
+    warning: result.warning ?? null,
+    answer: {
+      tier: result.source,
+      outcome: outcomeOf(result),
+      reason: result.reason,
+      age: result.age,
+      at: Date.now(),
+      ms: performance.now() - startedAt,
+      chain: parseCacheStatus(result.cacheStatus),
+    },
+  };
+}
+
+function log(cls: string, subject: string, answer: Answer): void {
+  record({ kind: "read", resource: resourceName(cls), subject, answer });
+}
+
+const subjectOf = ({ userId: _, ...params }: Params): string => Object.values(params).filter(Boolean).join(" / ");
+
+/** The stores of one signed-in user. */
+export class UserCache {
+  private constructor(private readonly tiercel: Tiercel) {}
+
+  static async open(user: string): Promise<UserCache> {
+    return new UserCache(await open({ user }));
+  }
+
+  /**
+   * The stored answer at once; `onUpdate` hears of the refresh that a stale one starts.
+   * `label` names the subject in the log. Rejects when no tier has an answer.
+   */
+  async read<T>(
+    cls: string,
+    params: Params,
+    { label, signal, onUpdate }: { label?: string; signal: AbortSignal; onUpdate: (reading: Reading<T>) => void },
+  ): Promise<Reading<T>> {
+    const subject = label ?? subjectOf(params);
+    let startedAt = performance.now();
+    const take = (result: Result<T>): Reading<T> => {
+      const got = reading(result, startedAt);
+      log(cls, subject, got.answer);
+      if (result.status === "offline") online.set(false);
+      else if (result.source === "origin" || result.source === "edge") online.set(true);
+      return got;
+    };
+    const first = take(await this.tiercel.get<T>(cls, params, { signal, onUpdate: (result) => onUpdate(take(result)) }));
+    // What the refresh takes counts from here: nobody waits for it.
+    startedAt = performance.now();
+    return first;
+  }
+
+  /** Calls `onChange` with newer data that came by another way, or with null when the data must be read again. */
+  watch<T>(cls: string, params: Params, onChange: (reading: Reading<T> | null) => void): () => void {
+    return this.tiercel.subscribe(cls, params, (result) =>
+      onChange(result === null ? null : reading(result as Result<T>, performance.now())),
+    );
+  }
+
+  /** A domain event happened: the policy knows what it makes invalid, here and in other tabs. */
+  happened(event: string, params: Params = {}): Promise<void> {
+    return this.tiercel.invalidate(event, params);
+  }
+
+  /** Deletes everything of this user from the device. */
+  forget(): Promise<void> {
+    return this.tiercel.logout();
+  }
+
+  close(): void {
+    this.tiercel.close();
+  }
+}
+
+/** Fetches a file whose answer the Service Worker or the network gives; logs it, and rejects when the status is no success. */
+export async function fetchLogged(cls: string, label: string, path: string, init: RequestInit = {}): Promise<{ response: Response; answer: Answer }> {
+  const startedAt = performance.now();
+  const response = await fetch(path, init);
+  let answer = answerOf(response, startedAt);
+  if (cameFromHttpCache(path, startedAt)) {
+    // The header was stored with the response and tells how it came the first time; this time nobody was asked.
+    answer = { ...answer, tier: "device", outcome: "hit", reason: "http-cache", chain: [] };
+  }
+  log(cls, label, answer);
+  if (!response.ok) throw new Error(`${resourceName(cls)}: the server answered ${response.status}.`);
+  return { response, answer };
+}
+
+// The browser keeps 250 entries and then no new ones; only the newest matter here.
+performance.addEventListener("resourcetimingbufferfull", () => performance.clearResourceTimings());
+
+function cameFromHttpCache(path: string, startedAt: number): boolean {
+  // `deliveryType` is Chromium's; elsewhere the header's word has to do.
+  const entries = performance.getEntriesByName(new URL(path, location.href).href, "resource") as (PerformanceResourceTiming & {
+    deliveryType?: string;
+  })[];
+  const last = entries.at(-1);
+  return last !== undefined && last.startTime >= startedAt - 1 && last.workerStart === 0 && last.deliveryType === "cache";
+}
+
+/** The page's Service Worker. Without one (old browser, private window) the page works, only slower. */
+export class Worker {
+  private constructor(private readonly registration: Awaited<ReturnType<typeof register>>) {}
+
+  static async start(): Promise<Worker> {
+    try {
+      const registration = await register({ url: "/sw.js" });
+      registration?.onMessage(noteMessage);
+      if (registration !== null) await controlled();
+      return new Worker(registration);
+    } catch (error) {
+      console.warn("No Service Worker: thumbnails and media come from the network.", error);
+      return new Worker(null);
+    }
+  }
+
+  /** Whose files the worker may keep; null for nobody's. */
+  async identify(user: string | null): Promise<void> {
+    await this.registration?.identify(user);
+  }
+}
+
+/** Resolves when a worker controls this page, or after a while without one: pictures should not wait longer. */
+function controlled(): Promise<void> {
+  const { serviceWorker } = navigator;
+  if (serviceWorker.controller !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    serviceWorker.addEventListener("controllerchange", () => resolve(), { once: true });
+    setTimeout(resolve, 1500);
+  });
+}
+
+/** The worker may report answers that the page cannot see itself, such as the ranges a `<video>` asks for. */
+function noteMessage(message: unknown): void {
+  if (typeof message !== "object" || message === null) return;
+  const { url, cacheStatus, age, ms, range } = message as Record<string, unknown>;
+  if (typeof url !== "string" || typeof cacheStatus !== "string") return;
+  const chain = parseCacheStatus(cacheStatus);
+  const name = decodeURIComponent(new URL(url, location.href).pathname.split("/").at(-1) ?? "");
+  log("media", typeof range === "string" ? `${name} ${range}` : name, {
+    ...verdict(chain),
+    chain,
+    age: typeof age === "number" ? age : 0,
+    at: Date.now(),
+    ms: typeof ms === "number" ? ms : 0,
+  });
+}
+
+/** The SDK tells the page what an event removed; the log shows it. */
+window.addEventListener("videomi:cache-invalidate", (event) => {
+  const detail: unknown = (event as CustomEvent).detail;
+  if (typeof detail !== "object" || detail === null) return;
+  const { event: name, names } = detail as { event?: unknown; names?: unknown };
+  record({
+    kind: "event",
+    event: typeof name === "string" ? name : "invalidation",
+    names: Array.isArray(names) ? names.filter((n): n is string => typeof n === "string") : [],
+  });
+});

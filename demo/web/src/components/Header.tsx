@@ -1,0 +1,62 @@
+import { activity } from "../activity";
+import { useOnline } from "../network";
+import { signOut, useSignedIn } from "../session";
+import { useStore } from "../store";
+import { CATEGORIES, CATEGORY_NAMES, type Category } from "../types";
+import { UploadButton } from "./Uploads";
+import { GridIcon, ImageIcon, Logo, MusicIcon, PulseIcon, SignOutIcon, VideoIcon } from "./icons";
+
+const CATEGORY_ICONS = { videos: VideoIcon, images: ImageIcon, music: MusicIcon } as const;
+
+interface HeaderProps {
+  category: Category | null;
+  panel: boolean;
+  onPanel: (open: boolean) => void;
+}
+
+export function Header({ category, panel, onPanel }: HeaderProps) {
+  const { user } = useSignedIn();
+  const online = useOnline();
+  const count = useStore(activity).length;
+  return (
+    <header className="header">
+      <a className="brand" href="#">
+        <Logo /> <span>Videomi</span>
+      </a>
+      <nav className="tabs" aria-label="Categories">
+        <a href="#" aria-current={category === null ? "page" : undefined}>
+          <GridIcon size={18} /> All
+        </a>
+        {CATEGORIES.map((each) => {
+          const Icon = CATEGORY_ICONS[each];
+          return (
+            <a key={each} href={`#${each}`} aria-current={category === each ? "page" : undefined}>
+              <Icon size={18} /> {CATEGORY_NAMES[each]}
+            </a>
+          );
+        })}
+      </nav>
+      <div className="header-actions">
+        <UploadButton disabled={!online} />
+        <button
+          type="button"
+          className="button icon-text"
+          aria-pressed={panel}
+          aria-controls="activity"
+          title="What just happened"
+          onClick={() => onPanel(!panel)}
+        >
+          <PulseIcon size={18} />
+          <span className="wide-only">Activity</span>
+          {count > 0 && !panel && <span className="count">{count}</span>}
+        </button>
+        <span className="avatar" data-user={user.id} title={user.name} aria-label={`Signed in as ${user.name}`} role="img">
+          {user.name[0]}
+        </span>
+        <button type="button" className="button icon" title={`Sign out ${user.name}`} aria-label="Sign out" onClick={() => void signOut()}>
+          <SignOutIcon size={18} />
+        </button>
+      </div>
+    </header>
+  );
+}

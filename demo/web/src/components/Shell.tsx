@@ -1,0 +1,85 @@
+import { useState, useSyncExternalStore } from "react";
+import { useRemembered } from "../hooks";
+import { CATEGORIES, type Category, type MediaFile } from "../types";
+import { ActivityPanel } from "./ActivityPanel";
+import { DeleteDialog, RenameDialog } from "./FileDialogs";
+import { Header } from "./Header";
+import { Library } from "./Library";
+import { PlayerDialog } from "./PlayerDialog";
+import { StatsTiles } from "./StatsTiles";
+import { TopStrip } from "./TopStrip";
+import { DropZone, UploadTray } from "./Uploads";
+
+/** A file, and the list it was opened from. */
+export interface Opened {
+  readonly file: MediaFile;
+  readonly among: readonly MediaFile[];
+}
+
+type Asked = { readonly kind: "rename" | "delete"; readonly file: MediaFile };
+
+export interface FileActions {
+  open(opened: Opened): void;
+  rename(file: MediaFile): void;
+  remove(file: MediaFile): void;
+}
+
+/** The category is in the address, so that back, forward and bookmarks work. */
+function useCategory(): Category | null {
+  const hash = useSyncExternalStore(
+    (listener) => {
+      window.addEventListener("hashchange", listener);
+      return () => window.removeEventListener("hashchange", listener);
+    },
+    () => location.hash.slice(1),
+  );
+  return CATEGORIES.find((category) => category === hash) ?? null;
+}
+
+/** The page of a signed-in user. */
+export function Shell() {
+  const category = useCategory();
+  const [panel, setPanel] = useRemembered("videomi:activity", window.matchMedia("(min-width: 1100px)").matches);
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const actions: FileActions = {
+    open: setOpened,
+    rename: (file) => setAsked({ kind: "rename", file }),
+    remove: (file) => setAsked({ kind: "delete", file }),
+  };
+  const settle = (): void => setAsked(null);
+
+  return (
+    <>
+      <div className="shell" data-panel={panel ? "open" : "closed"}>
+        {/* A button, because the address's fragment holds the category. */}
+        <button type="button" className="skip" onClick={() => document.getElementById("library")?.focus()}>
+          Skip to the library
+        </button>
+        <Header category={category} panel={panel} onPanel={setPanel} />
+        <main className="content">
+          <StatsTiles />
+          {category === null && <TopStrip onOpen={actions.open} />}
+          <Library category={category} actions={actions} />
+        </main>
+        {panel && <ActivityPanel onClose={() => setPanel(false)} />}
+      </div>
+      <UploadTray />
+      <DropZone />
+      {opened && <PlayerDialog key={opened.file.id} opened={opened} actions={actions} onClose={() => setOpened(null)} />}
+      {asked?.kind === "rename" && (
+        <RenameDialog file={asked.file} onClose={settle} onDone={settle} />
+      )}
+      {asked?.kind === "delete" && (
+        <DeleteDialog
+          file={asked.file}
+          onClose={settle}
+          onDone={() => {
+            settle();
+            setOpened(null);
+          }}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,56 @@
+/** What the origin's API speaks. */
+
+export type Category = "videos" | "images" | "music";
+
+export const CATEGORIES: readonly Category[] = ["videos", "images", "music"];
+
+export const CATEGORY_NAMES: Readonly<Record<Category, string>> = { videos: "Videos", images: "Images", music: "Music" };
+
+export interface User {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface MediaFile {
+  readonly id: string;
+  readonly name: string;
+  readonly category: Category;
+  /** Media type, for example `video/mp4`. */
+  readonly type?: string;
+  /** Bytes. */
+  readonly size?: number;
+  /** ISO 8601, or epoch seconds or milliseconds. */
+  readonly created_at?: string | number;
+  readonly width?: number | null;
+  readonly height?: number | null;
+  /** Seconds. */
+  readonly duration?: number | null;
+  /** Only in the details, not in lists. */
+  readonly description?: string;
+}
+
+export interface FileList {
+  readonly files: readonly MediaFile[];
+}
+
+export interface Stats {
+  readonly files: number;
+  readonly bytes: number;
+  readonly by_category: Partial<Record<Category, { readonly files: number; readonly bytes: number }>>;
+}
+
+export interface Rating {
+  /** 1 to 5; null or 0 while nobody has rated. */
+  readonly average: number | null;
+  readonly count: number;
+}
+
+export interface RatedFile extends Rating {
+  readonly id: string;
+  readonly name: string;
+  readonly category: Category;
+}
+
+export interface WatchProgress {
+  readonly seconds: number;
+}

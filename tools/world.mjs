@@ -1,0 +1,69 @@
+// A small Cloudflare on this machine: the edge Worker in workerd, and, where asked, the demo's origin with D1, R2 and
+// static files. Tests and `cargo xtask dev` run it.
+//
+//   node world.mjs CONFIG        a file with JSON, or the JSON itself; see `defaults` in world/config.mjs
+//
+// Prints one line of JSON on stdout when everything answers:
+//   {"ready":true, "url":…, "edges":[{"colo":0,"isolate":0,"url":…}], "controlUrl":…, "originUrl":…}
+// Says everything else on stderr. Ends, and ends workerd, when stdin closes or on SIGTERM and SIGINT.
+
+import { configure } from "./world/config.mjs";
+import { openControl } from "./world/control.mjs";
+import { edgeName, edgeWorkers } from "./world/edge.mjs";
+import { migrate, ORIGIN, originWorker, seed } from "./world/origin.mjs";
+import { quietly } from "./world/log.mjs";
+
+const closers = [];
+let ending;
+function end(code) {
+  ending ??= (async () => {
+    for (const close of closers.reverse()) await close();
+    process.exit(code);
+  })();
+}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(0));
+process.stdin.on("end", () => end(0)).on("error", () => end(0)).resume();
+
+try {
+  await start(await configure(process.argv[2]));
+} catch (error) {
+  console.error(explain(error));
+  end(1);
+}
+
+async function start(config) {
+  const { Miniflare } = await import("miniflare");
+  const workers = [...(await edgeWorkers(config))];
+  if (config.origin) workers.push(await originWorker(config));
+  const miniflare = new Miniflare({
+    host: config.host,
+    port: 0,
+    inspectorPort: undefined,
+    defaultPersistRoot: config.persist ?? undefined,
+    cf: false,
+    handleRuntimeStdio: quietly,
+    workers,
+  });
+  closers.push(() => miniflare.dispose());
+  await miniflare.ready;
+  if (config.origin) {
+    await migrate(miniflare, config.origin);
+    if (config.origin.seed) await seed(miniflare, config.origin);
+  }
+  const edges = [];
+  for (const { colo, isolate } of config.edges) {
+    const url = await miniflare.unsafeGetDirectURL(edgeName(colo, isolate));
+    edges.push({ colo, isolate, url: url.origin });
+  }
+  const control = await openControl(config, miniflare);
+  closers.push(control.close);
+  const ready = { ready: true, url: edges[0].url, edges, controlUrl: control.url };
+  if (config.origin) ready.originUrl = (await miniflare.unsafeGetDirectURL(ORIGIN)).origin;
+  else if (config.edge.originUrl) ready.originUrl = config.edge.originUrl;
+  console.log(JSON.stringify(ready));
+}
+
+function explain(error) {
+  if (/address already in use/i.test(String(error?.message))) return `world: the port is taken: ${error.message}`;
+  return `world: ${error?.stack ?? error}`;
+}

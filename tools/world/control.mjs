@@ -1,0 +1,83 @@
+// The control server: how a test looks into the world and turns its screws. Listens on a port of its own, so that no
+// path of the product is taken.
+//
+//   GET  /origin-requests                      {"requests": [{"method", "url"}]} that reached the demo's origin
+//   POST /reset                                forgets them
+//   POST /clock     {"advance_seconds": n}     or {"set_ms": n}; answers {"now_ms"}
+//   POST /origin    {"down": "error" | "503" | false}
+//   POST /scheduled {"cron": "0 * * * *"}      runs the edge's scheduled handler; answers {"outcome"}
+
+import { createServer } from "node:http";
+import { edgeName } from "./edge.mjs";
+import { ORIGIN } from "./origin.mjs";
+
+class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function openControl(config, miniflare) {
+  const edges = config.edges.map(({ colo, isolate }) => edgeName(colo, isolate));
+  let offsetMs = 0;
+
+  async function tell(name, message) {
+    const worker = await miniflare.getWorker(name);
+    const response = await worker.fetch("http://harness/", {
+      method: "POST",
+      headers: { "tiercel-harness": config.token },
+      body: JSON.stringify(message),
+    });
+    return response.json();
+  }
+
+  function tellOrigin(message) {
+    if (!config.origin) throw new Refusal(404, "this world has no demo origin; its origin belongs to the test");
+    return tell(ORIGIN, message);
+  }
+
+  const routes = {
+    "GET /origin-requests": async () => ({ requests: (await tellOrigin({})).requests }),
+    "POST /reset": () => tellOrigin({ reset: true }),
+    "POST /clock": async ({ advance_seconds, set_ms }) => {
+      if (!config.clock) throw new Refusal(404, "this world was started without `clock`");
+      if (Number.isFinite(set_ms)) offsetMs = set_ms - Date.now();
+      else if (Number.isFinite(advance_seconds)) offsetMs += advance_seconds * 1000;
+      else throw new Refusal(400, "say advance_seconds or set_ms");
+      const clocks = config.origin ? [...edges, ORIGIN] : edges;
+      const [first] = await Promise.all(clocks.map((name) => tell(name, { offset_ms: offsetMs })));
+      return { now_ms: first.now_ms };
+    },
+    "POST /origin": ({ down }) => {
+      if (![false, "error", "503"].includes(down)) throw new Refusal(400, 'down is false, "error" or "503"');
+      return tellOrigin({ down });
+    },
+    "POST /scheduled": async ({ cron }) => {
+      const worker = await miniflare.getWorker(edges[0]);
+      return worker.scheduled({ cron });
+    },
+  };
+
+  const server = createServer(async (request, response) => {
+    const reply = (status, body) => {
+      response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+    };
+    try {
+      const route = routes[`${request.method} ${request.url}`];
+      if (!route) throw new Refusal(404, `no such route; there are ${Object.keys(routes).join(", ")}`);
+      const text = Buffer.concat(await request.toArray()).toString();
+      reply(200, await route(text ? JSON.parse(text) : {}));
+    } catch (error) {
+      reply(error.status ?? 500, { error: error.message });
+    }
+  });
+  await new Promise((resolve) => server.listen(0, config.host, resolve));
+  return {
+    url: `http://${config.host}:${server.address().port}`,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

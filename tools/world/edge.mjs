@@ -1,0 +1,43 @@
+// The edge: one Worker per isolate and data centre, all with the same Durable Objects.
+
+import { ORIGIN } from "./origin.mjs";
+import { bundle } from "./worker.mjs";
+
+/** Binding → class of the edge's Durable Objects. */
+const DURABLE_OBJECTS = { EPOCHS: "TagEpochs" };
+
+const FIRST = edgeName(0, 0);
+
+export function edgeName(colo, isolate) {
+  return `edge-${colo}-${isolate}`;
+}
+
+/** Options for every edge Worker of the world. */
+export function edgeWorkers(config) {
+  return Promise.all(config.edges.map((place) => edgeWorker(config, place)));
+}
+
+async function edgeWorker(config, { colo, isolate }) {
+  const { dir, vars, originUrl } = config.edge;
+  const name = edgeName(colo, isolate);
+  const needsHarness = config.clock || config.colos > 1;
+  const harness = needsHarness && {
+    token: config.token,
+    // Miniflare keeps one default cache for all Workers; a data centre has its own.
+    cache: config.colos > 1 ? `colo-${colo}` : null,
+  };
+  const allVars = { ...vars };
+  // The template's ORIGIN_URL is an example; where there is a service binding there must be no URL.
+  if (originUrl) allVars.ORIGIN_URL = originUrl;
+  return {
+    ...(await bundle(dir, { name, vars: allVars, harness })),
+    durableObjects: Object.fromEntries(
+      Object.entries(DURABLE_OBJECTS).map(([binding, className]) => [
+        binding,
+        { className, useSQLite: true, ...(name !== FIRST && { scriptName: FIRST }) },
+      ]),
+    ),
+    serviceBindings: config.origin ? { ORIGIN } : {},
+    unsafeDirectSockets: [{ host: config.host, port: name === FIRST ? config.port : 0 }],
+  };
+}

@@ -1,0 +1,53 @@
+// Runs inside workerd, around a bundle: a clock that tests set, a cache per data centre, a record of requests, outages.
+// The product's code holds none of this.
+
+import inner from "./index.js";
+export * from "./index.js";
+
+const HARNESS = "TIERCEL_HARNESS";
+/** Enough for any test, and no leak in a long `dev`. */
+const MOST_RECORDS = 10_000;
+
+const RealDate = Date;
+let offsetMs = 0;
+globalThis.Date = class Date extends RealDate {
+  constructor(...given) {
+    super(...(given.length === 0 ? [Date.now()] : given));
+  }
+  static now() {
+    return RealDate.now() + offsetMs;
+  }
+};
+
+let records = [];
+/** false, "error" (the connection breaks) or "503". */
+let down = false;
+
+async function command(request) {
+  const wanted = await request.json();
+  if ("offset_ms" in wanted) offsetMs = wanted.offset_ms;
+  if ("down" in wanted) down = wanted.down;
+  if (wanted.reset) records = [];
+  return Response.json({ now_ms: Date.now(), requests: records });
+}
+
+let cacheIsOwn = false;
+async function useOwnCache(name) {
+  cacheIsOwn = true;
+  const own = await caches.open(name);
+  Object.defineProperty(caches, "default", { get: () => own });
+}
+
+async function fetch(request, env, ctx) {
+  const { [HARNESS]: harness, ...product } = env;
+  if (request.headers.get("tiercel-harness") === harness.token) return command(request);
+  if (harness.cache && !cacheIsOwn) await useOwnCache(harness.cache);
+  if (harness.records) {
+    if (records.length < MOST_RECORDS) records.push({ method: request.method, url: request.url });
+    if (down === "error") throw new Error("the origin is down (said the test)");
+    if (down === "503") return new Response("down, said the test\n", { status: 503 });
+  }
+  return inner.fetch(request, product, ctx);
+}
+
+export default { ...inner, fetch };

@@ -1,0 +1,117 @@
+//! `cargo xtask build`: a policy and five crates become what can be deployed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::{bundle, progress, setup, sizes, workspace::Workspace};
+
+/// The policy that is compiled in when none is named.
+pub(crate) const DEFAULT_POLICY: &str = "policies/videomi.json";
+
+/// `cargo xtask build`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The policy to compile in
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_POLICY)]
+    pub(crate) policy: PathBuf,
+    /// Where the bundles go
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    pub(crate) out: PathBuf,
+    /// Build this part alone, with what it needs (may be repeated)
+    #[arg(long, value_name = "PART", default_value = "all")]
+    pub(crate) only: Vec<Part>,
+}
+
+/// A bundle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Part {
+    /// The edge Worker: dist/edge, for `wrangler deploy`
+    Edge,
+    /// The Service Worker: dist/sw.js
+    Sw,
+    /// The client SDK: dist/sdk, an npm package
+    Sdk,
+    /// The demo's origin Worker: dist/demo/origin
+    Origin,
+    /// The demo's page: dist/demo/web (needs and builds sw and sdk)
+    Web,
+    /// Everything
+    All,
+}
+
+/// Builds and prints the sizes.
+///
+/// # Errors
+/// Those of the tools, and a policy that cannot be read.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    let policy = policy_path(&workspace, &args.policy)?;
+    build(&workspace, &policy, &workspace.path(&args.out), &args.only)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where a policy named on the command line is: the default one in the repository, any other where the user is.
+///
+/// # Errors
+/// When there is no such file.
+pub(crate) fn policy_path(workspace: &Workspace, named: &Path) -> Result<PathBuf> {
+    let base = match named == Path::new(DEFAULT_POLICY) {
+        true => workspace.root.clone(),
+        false => std::env::current_dir().context("the current directory is gone")?,
+    };
+    let path = base.join(named);
+    path.canonicalize()
+        .with_context(|| format!("there is no policy {}", path.display()))
+}
+
+/// Builds the parts into `out`.
+///
+/// # Errors
+/// Those of the tools, and a policy that cannot be read.
+pub(crate) fn build(
+    workspace: &Workspace,
+    policy: &Path,
+    out: &Path,
+    parts: &[Part],
+) -> Result<()> {
+    let started = Instant::now();
+    setup::for_build(workspace)?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+
+    let wants = |part| parts.contains(&part) || parts.contains(&Part::All);
+    let mut made = Vec::new();
+    if wants(Part::Edge) {
+        made.extend(bundle::edge(workspace, policy, &out.join("edge"))?);
+    }
+    if wants(Part::Sw) || wants(Part::Web) {
+        made.extend(bundle::service_worker(
+            workspace,
+            policy,
+            &out.join("sw.js"),
+        )?);
+    }
+    if wants(Part::Sdk) || wants(Part::Web) {
+        made.extend(bundle::sdk(workspace, policy, &out.join("sdk"))?);
+    }
+    if wants(Part::Origin) {
+        made.extend(bundle::origin(workspace, policy, &out.join("demo/origin"))?);
+    }
+    if wants(Part::Web) {
+        made.extend(bundle::web(workspace, out)?);
+    }
+    sizes::print(&workspace.root, &made)?;
+    progress::say(&format!(
+        "\n  {} → {} in {:.1} s",
+        policy.display(),
+        out.display(),
+        started.elapsed().as_secs_f32()
+    ));
+    Ok(())
+}

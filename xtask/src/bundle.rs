@@ -1,0 +1,200 @@
+//! One function per bundle. Each returns the files whose size is worth knowing.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    node,
+    progress::step,
+    wasm::{self, Bound, Loading},
+    workspace::Workspace,
+};
+
+/// The edge Worker, ready for `wrangler deploy`.
+///
+/// # Errors
+/// Those of the tools.
+pub(crate) fn edge(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+    worker(
+        workspace,
+        "tiercel-edge",
+        &workspace.path("crates/edge-worker"),
+        policy,
+        out,
+    )
+}
+
+/// The demo's origin Worker with its migrations, and the library it starts from (`seed.sql`, `media/`).
+///
+/// # Errors
+/// Those of the tools.
+pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+    let source = workspace.path("demo/origin");
+    let made = worker(workspace, "videomi-origin", &source, policy, out)?;
+    copy_tree(&source.join("migrations"), &out.join("migrations"))?;
+    copy(&source.join("seed.sql"), &out.join("seed.sql"))?;
+    copy_tree(&workspace.path("demo/media"), &out.join("media"))?;
+    Ok(made)
+}
+
+/// The Service Worker: one classic script with the wasm inside.
+///
+/// # Errors
+/// Those of the tools.
+pub(crate) fn service_worker(
+    workspace: &Workspace,
+    policy: &Path,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    let bound = wasm::build(workspace, "tiercel-sw", policy, "tiercel_sw", Loading::Init)?;
+    step("tiercel-sw: one script", || {
+        let entry = workspace.path("crates/service-worker/js/sw.js");
+        ensure!(
+            entry.is_file(),
+            "the Service Worker has no entry: {} is missing",
+            entry.display()
+        );
+        node::tool(workspace, "bundle-sw.mjs")
+            .arg(&entry)
+            .arg(&bound.dir)
+            .arg(out)
+            .output()
+            .map(drop)
+    })?;
+    Ok(vec![out.to_path_buf()])
+}
+
+/// The client SDK: the hand-written package around the bound wasm, which lies in its `pkg/`.
+///
+/// # Errors
+/// Those of the tools.
+pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+    let bound = wasm::build(
+        workspace,
+        "tiercel-sdk",
+        policy,
+        "tiercel_sdk",
+        Loading::Init,
+    )?;
+    step("tiercel-sdk: npm package", || {
+        let facade = workspace.path("crates/client-sdk/js");
+        ensure!(
+            facade.join("package.json").is_file(),
+            "the SDK has no {}/package.json",
+            facade.display()
+        );
+        clear(out)?;
+        copy_tree(&facade, out)?;
+        copy_tree(&bound.dir, &out.join("pkg"))
+    })?;
+    Ok(vec![
+        out.join("index.js"),
+        out.join("pkg/tiercel_sdk.js"),
+        out.join("pkg/tiercel_sdk_bg.wasm"),
+    ])
+}
+
+/// The demo's page, with the Service Worker at its root. Needs the SDK and the Service Worker in `dist`.
+///
+/// # Errors
+/// Those of the tools.
+pub(crate) fn web(workspace: &Workspace, dist: &Path) -> Result<Vec<PathBuf>> {
+    let page = workspace.path("demo/web");
+    let out = dist.join("demo/web");
+    step("demo page: vite build", || {
+        node::tool(workspace, "build-web.mjs")
+            .arg(&page)
+            .arg(dist.join("sdk"))
+            .arg(&out)
+            .output()?;
+        copy(&dist.join("sw.js"), &out.join("sw.js"))
+    })?;
+    let mut scripts = files_below(&out.join("assets"))?;
+    scripts.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "js" || extension == "css")
+    });
+    scripts.sort();
+    Ok(scripts)
+}
+
+fn worker(
+    workspace: &Workspace,
+    package: &str,
+    source: &Path,
+    policy: &Path,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    let bound = wasm::build(workspace, package, policy, "index", Loading::Import)?;
+    step(&format!("{package}: module Worker"), || {
+        clear(out)?;
+        plain_import(&bound)?;
+        node::tool(workspace, "bundle-worker.mjs")
+            .arg(&bound.dir)
+            .arg(out)
+            .output()?;
+        copy(
+            &source.join("wrangler.template.jsonc"),
+            &out.join("wrangler.jsonc"),
+        )
+    })?;
+    Ok(vec![out.join("index.js"), out.join("index_bg.wasm")])
+}
+
+/// wasm-bindgen writes the source-phase import of the ES proposal; Workers give a `WebAssembly.Module` for a
+/// plain import of a `.wasm` file, and know no other.
+fn plain_import(bound: &Bound) -> Result<()> {
+    let path = bound.dir.join(format!("{}.js", bound.name));
+    let script =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let imports = script.matches("import source ").count();
+    ensure!(
+        imports == 1,
+        "{} has {imports} source-phase imports, not one: has wasm-bindgen changed its output?",
+        path.display()
+    );
+    fs::write(&path, script.replacen("import source ", "import ", 1))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn clear(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).with_context(|| format!("cannot clear {}", dir.display()))?;
+    }
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)
+        .map(drop)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    for file in files_below(from)? {
+        let copied = to.join(file.strip_prefix(from)?);
+        if let Some(parent) = copied.parent() {
+            fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        copy(&file, &copied)?;
+    }
+    Ok(())
+}
+
+fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,149 @@
+//! From a crate to a small wasm module and its JavaScript: cargo, wasm-bindgen as a library, wasm-opt.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{command::Run, node, progress, setup::SHIPPED_TARGET, workspace::Workspace};
+
+/// What wasm-opt may use. workerd and every browser since 2022 know these; `--all-features` makes modules that
+/// workerd refuses ("unknown import kind").
+const WASM_FEATURES: [&str; 6] = [
+    "mutable-globals",
+    "sign-ext",
+    "nontrapping-float-to-int",
+    "bulk-memory",
+    "multivalue",
+    "reference-types",
+];
+
+/// Which JavaScript wasm-bindgen writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// The module comes as an import and is instantiated at once; a function puts a fresh instance in its place.
+    /// This is what a Worker needs.
+    Import,
+    /// The module comes through `init` or `initSync`. This is what a browser needs.
+    Init,
+}
+
+/// A bound module: `{dir}/{name}.js`, `{dir}/{name}_bg.wasm`, type declarations and snippets.
+pub(crate) struct Bound {
+    /// The directory that holds all files.
+    pub(crate) dir: PathBuf,
+    /// What the files' names start with.
+    pub(crate) name: &'static str,
+}
+
+impl Bound {
+    /// The wasm file.
+    pub(crate) fn wasm(&self) -> PathBuf {
+        self.dir.join(format!("{}_bg.wasm", self.name))
+    }
+}
+
+/// Compiles, binds and shrinks one crate.
+///
+/// # Errors
+/// Those of the compiler and the tools.
+pub(crate) fn build(
+    workspace: &Workspace,
+    package: &str,
+    policy: &Path,
+    name: &'static str,
+    loading: Loading,
+) -> Result<Bound> {
+    let compiled = progress::step(&format!("{package}: cargo build"), || {
+        compile(workspace, package, policy)
+    })?;
+    let bound = progress::step(&format!("{package}: wasm-bindgen"), || {
+        same_wasm_bindgen(workspace)?;
+        bind(&compiled, workspace.scratch(package), name, loading)
+    })?;
+    progress::step(&format!("{package}: wasm-opt"), || {
+        optimise(workspace, &bound.wasm())
+    })?;
+    Ok(bound)
+}
+
+fn compile(workspace: &Workspace, package: &str, policy: &Path) -> Result<PathBuf> {
+    Run::new("cargo")
+        .args([
+            "build",
+            "--profile",
+            "wasm",
+            "--target",
+            SHIPPED_TARGET,
+            "--package",
+            package,
+        ])
+        .env("TIERCEL_POLICY", policy)
+        .dir(&workspace.root)
+        .status()?;
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let path = workspace
+        .target
+        .join(SHIPPED_TARGET)
+        .join("wasm")
+        .join(file);
+    ensure!(
+        path.is_file(),
+        "cargo wrote no {}: does {package} have `crate-type = [\"cdylib\"]`?",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// The macro writes into the module what the library must read back, in a format that changes between versions.
+fn same_wasm_bindgen(workspace: &Workspace) -> Result<()> {
+    let macros = workspace.locked_version("wasm-bindgen")?;
+    let library = workspace.locked_version("wasm-bindgen-cli-support")?;
+    ensure!(
+        macros == library,
+        "Cargo.lock has wasm-bindgen {macros} but wasm-bindgen-cli-support {library}; \
+         run `cargo update -p wasm-bindgen --precise {library}`"
+    );
+    Ok(())
+}
+
+fn bind(compiled: &Path, dir: PathBuf, name: &'static str, loading: Loading) -> Result<Bound> {
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
+    }
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(compiled)
+        .out_name(name)
+        .remove_producers_section(true);
+    match loading {
+        Loading::Import => {
+            // Not `force_enable_abort_handler`: it wraps every import in a `try_table`, 12 KiB that tools/edge-shim.js
+            // does without, since it hears of traps through the runtime's `error` event.
+            bindgen.module(true)?.reset_state_function(true);
+        }
+        Loading::Init => {
+            bindgen.web(true)?.typescript(true);
+        }
+    }
+    bindgen
+        .generate(&dir)
+        .with_context(|| format!("wasm-bindgen cannot bind {}", compiled.display()))?;
+    Ok(Bound { dir, name })
+}
+
+fn optimise(workspace: &Workspace, wasm: &Path) -> Result<()> {
+    let small = wasm.with_extension("small.wasm");
+    node::package(workspace, "binaryen/bin/wasm-opt")
+        .args(["-Oz", "--mvp-features"])
+        .args(WASM_FEATURES.map(|feature| format!("--enable-{feature}")))
+        .args(["--strip-producers", "--strip-target-features"])
+        .arg(wasm)
+        .arg("-o")
+        .arg(&small)
+        .output()?;
+    fs::rename(&small, wasm).with_context(|| format!("cannot replace {}", wasm.display()))
+}
