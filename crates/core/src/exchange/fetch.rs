@@ -198,7 +198,7 @@ impl<'e> Fetch<'e> {
 fn is_part(context: &Context<'_>, mode: &Mode<'_>) -> bool {
     let Mode::Fill(fill) = mode else { return false };
     let whole = context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
-    !whole && fill.entry.is_none() && context.engine.tier().is_shared()
+    !whole && fill.entry.is_none()
 }
 
 fn keep(delivery: Delivery) -> Conclusion {
