@@ -5,6 +5,11 @@
 import path from "node:path";
 import { build } from "vite";
 
+process.on("uncaughtException", ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
+
 const [page, sdk, out] = process.argv.slice(2);
 await build({
   root: page,

@@ -1,6 +1,6 @@
 //! Compiles the policy into the Service Worker.
 
-#[path = "../embed_policy.rs"]
+#[path = "../shared/embed_policy.rs"]
 mod embed_policy;
 
 fn main() {

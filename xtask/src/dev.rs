@@ -42,11 +42,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // Before the build, which takes a while.
     port_is_free(args.port)?;
     let workspace = Workspace::locate()?;
-    let dist = workspace.path("dist");
     let policy = build::policy_path(&workspace, &args.policy)?;
-    let state = workspace
-        .path(".tiercel")
-        .join(if args.origin.is_some() { "edge" } else { "dev" });
+    let mode = if args.origin.is_some() { "edge" } else { "dev" };
+    let state = workspace.path(".tiercel").join(mode);
     if args.fresh && state.exists() {
         fs::remove_dir_all(&state).with_context(|| format!("cannot clear {}", state.display()))?;
     }
@@ -56,6 +54,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 origin.starts_with("http://") || origin.starts_with("https://"),
                 "--origin is `{origin}`, but must start with http:// or https://"
             );
+            // Not into dist/, which is what gets deployed: this may be a policy that is only being tried.
+            let dist = workspace.path(".tiercel/edge-dist");
             build::build(&workspace, &policy, &dist, &[Part::Edge])?;
             json!({
                 "port": args.port, "host": HOST, "persist": state,
@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             })
         }
         None => {
+            let dist = workspace.path("dist");
             build::build(&workspace, &policy, &dist, &[Part::All])?;
             json!({
                 "port": args.port, "host": HOST, "persist": state,

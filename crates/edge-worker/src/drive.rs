@@ -41,7 +41,7 @@ pub(crate) async fn drive(
     };
     let way = Way { engine, env, context, request };
     match engine.receive(head, credential, now()) {
-        Received::Refuse(delivery) => convert::response(&delivery, None),
+        Received::Refuse(delivery) => Ok(convert::response(&delivery, None)?),
         Received::Pass(fetch) => way.fill(fetch, None, Some(&way.request)).await,
         Received::Lookup(lookup) => way.look(lookup).await,
     }
@@ -120,7 +120,7 @@ impl Way {
             },
             Body::Empty | Body::Text(_) => None,
         };
-        convert::response(delivery, body)
+        Ok(convert::response(delivery, body)?)
     }
 }
 

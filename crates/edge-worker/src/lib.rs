@@ -5,6 +5,7 @@
 //! runtime's objects into the core's data and back.
 
 mod auth;
+#[path = "../../shared/convert.rs"]
 mod convert;
 mod drive;
 mod epoch_object;

@@ -1,4 +1,4 @@
-//! The runtime's requests and responses ⇄ the core's heads. Nothing is decided here.
+//! The runtime's requests and responses ⇄ the core's heads, for the two tiers that have them. Nothing is decided here.
 
 use js_sys::{Array, Iterator};
 use tiercel_core::exchange::{Body, Delivery, Found};
@@ -6,7 +6,6 @@ use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, ReadableStream, Request, Response, ResponseInit};
-use RESULT;
 
 pub(crate) fn request_head(request: &Request) -> RequestHead {
     RequestHead::new(&request.method(), &request.url(), fields(&request.headers()))
@@ -21,7 +20,7 @@ pub(crate) fn found(response: &Response) -> Found {
 }
 
 /// The answer to the client. `body` is what the delivery calls stored or fetched.
-pub(crate) fn response(delivery: &Delivery, body: Option<ReadableStream>) -> Result<Response> {
+pub(crate) fn response(delivery: &Delivery, body: Option<ReadableStream>) -> Result<Response, JsValue> {
     let init = init(&delivery.head)?;
     Ok(match &delivery.body {
         Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init)?,
@@ -36,11 +35,11 @@ pub(crate) fn response(delivery: &Delivery, body: Option<ReadableStream>) -> Res
 pub(crate) fn stored_response(
     head: &ResponseHead,
     body: Option<ReadableStream>,
-) -> core::result::Result<Response, JsValue> {
+) -> Result<Response, JsValue> {
     Response::new_with_opt_readable_stream_and_init(body.as_ref(), &init(head)?)
 }
 
-pub(crate) fn headers(fields: &Fields) -> core::result::Result<Headers, JsValue> {
+pub(crate) fn headers(fields: &Fields) -> Result<Headers, JsValue> {
     let headers = Headers::new()?;
     for (name, value) in fields.iter() {
         headers.append(name, value)?;
@@ -48,7 +47,7 @@ pub(crate) fn headers(fields: &Fields) -> core::result::Result<Headers, JsValue>
     Ok(headers)
 }
 
-fn init(head: &ResponseHead) -> core::result::Result<ResponseInit, JsValue> {
+pub(crate) fn init(head: &ResponseHead) -> Result<ResponseInit, JsValue> {
     let init = ResponseInit::new();
     init.set_status(head.status);
     init.set_headers(&headers(&head.fields)?.into());
