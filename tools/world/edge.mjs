@@ -20,11 +20,14 @@ export function edgeWorkers(config) {
 async function edgeWorker(config, { colo, isolate }) {
   const { dir, vars, originUrl } = config.edge;
   const name = edgeName(colo, isolate);
-  const needsHarness = config.clock || config.colos > 1;
+  const isOneOfMany = config.edges.length > 1;
+  const needsHarness = config.clock || isOneOfMany;
   const harness = needsHarness && {
     token: config.token,
     // Miniflare keeps one default cache for all Workers; a data centre has its own.
     cache: config.colos > 1 ? `colo-${colo}` : null,
+    // Each listens on a port of its own, yet all of them are one site.
+    site: isOneOfMany ? "tiercel.test" : null,
   };
   const allVars = { ...vars };
   // The template's ORIGIN_URL is an example; where there is a service binding there must be no URL.

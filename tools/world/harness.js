@@ -38,6 +38,14 @@ async function useOwnCache(name) {
   Object.defineProperty(caches, "default", { get: () => own });
 }
 
+/** The same request, sent to another host. */
+function at(host, request) {
+  const url = new URL(request.url);
+  url.host = host;
+  url.port = "";
+  return new Request(url, request);
+}
+
 async function fetch(request, env, ctx) {
   const { [HARNESS]: harness, ...product } = env;
   if (request.headers.get("tiercel-harness") === harness.token) return command(request);
@@ -47,7 +55,7 @@ async function fetch(request, env, ctx) {
     if (down === "error") throw new Error("the origin is down (said the test)");
     if (down === "503") return new Response("down, said the test\n", { status: 503 });
   }
-  return inner.fetch(request, product, ctx);
+  return inner.fetch(harness.site ? at(harness.site, request) : request, product, ctx);
 }
 
 export default { ...inner, fetch };

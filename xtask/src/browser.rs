@@ -9,12 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{command::Run, progress};
 
-const NAMES: [&str; 4] = [
-    "google-chrome",
-    "google-chrome-stable",
-    "chromium",
-    "chromium-browser",
-];
+const NAMES: [&str; 4] = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser"];
 
 /// Where Chrome lives when it is not on `PATH`.
 const PLACES: [&str; 1] = ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
@@ -30,38 +25,26 @@ pub(crate) fn find() -> Result<PathBuf> {
         if path.is_file() {
             return Ok(path);
         }
-        bail!(
-            "CHROME is {}, and there is no such file; {CURE}",
-            path.display()
-        );
+        bail!("CHROME is {}, and there is no such file; {CURE}", path.display());
     }
     if let Some(path) = installed() {
         return Ok(path);
     }
     install()?;
-    installed()
-        .with_context(|| format!("apt-get installed chromium, yet no browser is on PATH; {CURE}"))
+    installed().with_context(|| format!("apt-get installed chromium, yet no browser is on PATH; {CURE}"))
 }
 
 fn installed() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).flat_map(|dir| NAMES.map(|name| dir.join(name)));
-    on_path
-        .chain(PLACES.map(PathBuf::from))
-        .find(|candidate| candidate.is_file())
+    on_path.chain(PLACES.map(PathBuf::from)).find(|candidate| candidate.is_file())
 }
 
 fn install() -> Result<()> {
     let has_apt = Path::new("/usr/bin/apt-get").is_file();
-    let is_root = has_apt
-        && Run::new("id")
-            .arg("-u")
-            .output()
-            .is_ok_and(|id| id.trim() == "0");
+    let is_root = has_apt && Run::new("id").arg("-u").output().is_ok_and(|id| id.trim() == "0");
     if !is_root {
-        bail!(
-            "no Chrome or Chromium found, and only root on Debian can be helped by apt-get here; {CURE}"
-        );
+        bail!("no Chrome or Chromium found, and only root on Debian can be helped by apt-get here; {CURE}");
     }
     progress::step("browser: apt-get install chromium", || {
         Run::new("apt-get").args(["-q", "update"]).output()?;

@@ -67,20 +67,14 @@ pub(crate) fn policy_path(workspace: &Workspace, named: &Path) -> Result<PathBuf
         false => std::env::current_dir().context("the current directory is gone")?,
     };
     let path = base.join(named);
-    path.canonicalize()
-        .with_context(|| format!("there is no policy {}", path.display()))
+    path.canonicalize().with_context(|| format!("there is no policy {}", path.display()))
 }
 
 /// Builds the parts into `out`.
 ///
 /// # Errors
 /// Those of the tools, and a policy that cannot be read.
-pub(crate) fn build(
-    workspace: &Workspace,
-    policy: &Path,
-    out: &Path,
-    parts: &[Part],
-) -> Result<()> {
+pub(crate) fn build(workspace: &Workspace, policy: &Path, out: &Path, parts: &[Part]) -> Result<()> {
     let started = Instant::now();
     setup::for_build(workspace)?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
@@ -91,11 +85,7 @@ pub(crate) fn build(
         made.extend(bundle::edge(workspace, policy, &out.join("edge"))?);
     }
     if wants(Part::Sw) || wants(Part::Web) {
-        made.extend(bundle::service_worker(
-            workspace,
-            policy,
-            &out.join("sw.js"),
-        )?);
+        made.extend(bundle::service_worker(workspace, policy, &out.join("sw.js"))?);
     }
     if wants(Part::Sdk) || wants(Part::Web) {
         made.extend(bundle::sdk(workspace, policy, &out.join("sdk"))?);
@@ -107,11 +97,6 @@ pub(crate) fn build(
         made.extend(bundle::web(workspace, out)?);
     }
     sizes::print(&workspace.root, &made)?;
-    progress::say(&format!(
-        "\n  {} → {} in {:.1} s",
-        policy.display(),
-        out.display(),
-        started.elapsed().as_secs_f32()
-    ));
+    progress::say(&format!("\n  {} → {} in {:.1} s", policy.display(), out.display(), started.elapsed().as_secs_f32()));
     Ok(())
 }

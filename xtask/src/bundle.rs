@@ -19,13 +19,7 @@ use crate::{
 /// # Errors
 /// Those of the tools.
 pub(crate) fn edge(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    worker(
-        workspace,
-        "tiercel-edge",
-        &workspace.path("crates/edge-worker"),
-        policy,
-        out,
-    )
+    worker(workspace, "tiercel-edge", &workspace.path("crates/edge-worker"), policy, out)
 }
 
 /// The demo's origin Worker with its migrations, and the library it starts from (`seed.sql`, `media/`).
@@ -45,25 +39,12 @@ pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn service_worker(
-    workspace: &Workspace,
-    policy: &Path,
-    out: &Path,
-) -> Result<Vec<PathBuf>> {
+pub(crate) fn service_worker(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let bound = wasm::build(workspace, "tiercel-sw", policy, "tiercel_sw", Loading::Init)?;
     step("tiercel-sw: one script", || {
         let entry = workspace.path("crates/service-worker/js/sw.js");
-        ensure!(
-            entry.is_file(),
-            "the Service Worker has no entry: {} is missing",
-            entry.display()
-        );
-        node::tool(workspace, "bundle-sw.mjs")
-            .arg(&entry)
-            .arg(&bound.dir)
-            .arg(out)
-            .output()
-            .map(drop)
+        ensure!(entry.is_file(), "the Service Worker has no entry: {} is missing", entry.display());
+        node::tool(workspace, "bundle-sw.mjs").arg(&entry).arg(&bound.dir).arg(out).output().map(drop)
     })?;
     Ok(vec![out.to_path_buf()])
 }
@@ -73,29 +54,15 @@ pub(crate) fn service_worker(
 /// # Errors
 /// Those of the tools.
 pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(
-        workspace,
-        "tiercel-sdk",
-        policy,
-        "tiercel_sdk",
-        Loading::Init,
-    )?;
+    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init)?;
     step("tiercel-sdk: npm package", || {
         let facade = workspace.path("crates/client-sdk/js");
-        ensure!(
-            facade.join("package.json").is_file(),
-            "the SDK has no {}/package.json",
-            facade.display()
-        );
+        ensure!(facade.join("package.json").is_file(), "the SDK has no {}/package.json", facade.display());
         clear(out)?;
         copy_tree(&facade, out)?;
         copy_tree(&bound.dir, &out.join("pkg"))
     })?;
-    Ok(vec![
-        out.join("index.js"),
-        out.join("pkg/tiercel_sdk.js"),
-        out.join("pkg/tiercel_sdk_bg.wasm"),
-    ])
+    Ok(vec![out.join("index.js"), out.join("pkg/tiercel_sdk.js"), out.join("pkg/tiercel_sdk_bg.wasm")])
 }
 
 /// The demo's page, with the Service Worker at its root. Needs the SDK and the Service Worker in `dist`.
@@ -106,41 +73,22 @@ pub(crate) fn web(workspace: &Workspace, dist: &Path) -> Result<Vec<PathBuf>> {
     let page = workspace.path("demo/web");
     let out = dist.join("demo/web");
     step("demo page: vite build", || {
-        node::tool(workspace, "build-web.mjs")
-            .arg(&page)
-            .arg(dist.join("sdk"))
-            .arg(&out)
-            .output()?;
+        node::tool(workspace, "build-web.mjs").arg(&page).arg(dist.join("sdk")).arg(&out).output()?;
         copy(&dist.join("sw.js"), &out.join("sw.js"))
     })?;
     let mut scripts = files_below(&out.join("assets"))?;
-    scripts.retain(|file| {
-        file.extension()
-            .is_some_and(|extension| extension == "js" || extension == "css")
-    });
+    scripts.retain(|file| file.extension().is_some_and(|extension| extension == "js" || extension == "css"));
     scripts.sort();
     Ok(scripts)
 }
 
-fn worker(
-    workspace: &Workspace,
-    package: &str,
-    source: &Path,
-    policy: &Path,
-    out: &Path,
-) -> Result<Vec<PathBuf>> {
+fn worker(workspace: &Workspace, package: &str, source: &Path, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let bound = wasm::build(workspace, package, policy, "index", Loading::Import)?;
     step(&format!("{package}: module Worker"), || {
         clear(out)?;
         plain_import(&bound)?;
-        node::tool(workspace, "bundle-worker.mjs")
-            .arg(&bound.dir)
-            .arg(out)
-            .output()?;
-        copy(
-            &source.join("wrangler.template.jsonc"),
-            &out.join("wrangler.jsonc"),
-        )
+        node::tool(workspace, "bundle-worker.mjs").arg(&bound.dir).arg(out).output()?;
+        copy(&source.join("wrangler.template.jsonc"), &out.join("wrangler.jsonc"))
     })?;
     Ok(vec![out.join("index.js"), out.join("index_bg.wasm")])
 }
@@ -149,8 +97,7 @@ fn worker(
 /// plain import of a `.wasm` file, and know no other.
 fn plain_import(bound: &Bound) -> Result<()> {
     let path = bound.dir.join(format!("{}.js", bound.name));
-    let script =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let script = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let imports = script.matches("import source ").count();
     ensure!(
         imports == 1,
@@ -169,17 +116,14 @@ fn clear(dir: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .map(drop)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+    fs::copy(from, to).map(drop).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for file in files_below(from)? {
         let copied = to.join(file.strip_prefix(from)?);
         if let Some(parent) = copied.parent() {
-            fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make {}", parent.display()))?;
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         }
         copy(&file, &copied)?;
     }

@@ -13,12 +13,7 @@ use crate::{
 };
 
 /// Crates that only exist on wasm.
-const WASM_CRATES: [&str; 4] = [
-    "tiercel-edge",
-    "tiercel-sw",
-    "tiercel-sdk",
-    "videomi-origin",
-];
+const WASM_CRATES: [&str; 4] = ["tiercel-edge", "tiercel-sw", "tiercel-sdk", "videomi-origin"];
 
 /// `cargo xtask ci`
 #[derive(clap::Args)]
@@ -31,27 +26,16 @@ pub(crate) struct Args {}
 pub(crate) fn run(_: &Args) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     setup::wasm_target(SHIPPED_TARGET)?;
-    step("format", || {
-        cargo(&workspace, &["fmt", "--all", "--check"]).status()
-    })?;
+    step("format", || cargo(&workspace, &["fmt", "--all", "--check"]).status())?;
     step("clippy, host", || {
         let wasm_crates = WASM_CRATES.iter().flat_map(|name| ["--exclude", name]);
-        let lints = cargo(
-            &workspace,
-            &["clippy", "--workspace", "--all-targets", "--all-features"],
-        );
-        lints
-            .args(wasm_crates)
-            .args(["--", "-D", "warnings"])
-            .status()
+        let lints = cargo(&workspace, &["clippy", "--workspace", "--all-targets", "--all-features"]);
+        lints.args(wasm_crates).args(["--", "-D", "warnings"]).status()
     })?;
     step("clippy, wasm", || {
         let wasm_crates = WASM_CRATES.iter().flat_map(|name| ["-p", name]);
         let lints = cargo(&workspace, &["clippy", "--target", SHIPPED_TARGET]);
-        lints
-            .args(wasm_crates)
-            .args(["--", "-D", "warnings"])
-            .status()
+        lints.args(wasm_crates).args(["--", "-D", "warnings"]).status()
     })?;
     step("generated files are fresh", || generated_files(&workspace))?;
     licences(&workspace)?;
@@ -59,10 +43,7 @@ pub(crate) fn run(_: &Args) -> Result<ExitCode> {
 }
 
 /// Compares every generated file with what would be generated now.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "fails once there is something to compare"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "fails once there is something to compare")]
 fn generated_files(_: &Workspace) -> Result<()> {
     // policies/policy.schema.json belongs here.
     Ok(())
@@ -74,16 +55,11 @@ fn licences(workspace: &Workspace) -> Result<()> {
         say("– licences: not checked, cargo-deny is not installed (`cargo install cargo-deny`)");
         return Ok(());
     }
-    step("licences: cargo deny", || {
-        cargo(workspace, &["deny", "check", "bans", "licenses", "sources"]).status()
-    })
+    step("licences: cargo deny", || cargo(workspace, &["deny", "check", "bans", "licenses", "sources"]).status())
 }
 
 fn cargo(workspace: &Workspace, args: &[&str]) -> Run {
-    Run::new("cargo")
-        .args(args)
-        .env("TIERCEL_POLICY", workspace.path(build::DEFAULT_POLICY))
-        .dir(&workspace.root)
+    Run::new("cargo").args(args).env("TIERCEL_POLICY", workspace.path(build::DEFAULT_POLICY)).dir(&workspace.root)
 }
 
 #[cfg(test)]
@@ -93,47 +69,18 @@ mod tests {
     /// The core is compiled into every tier and simulated in tests: it may know no runtime.
     #[test]
     fn the_core_depends_on_no_runtime() {
-        const RUNTIMES: [&str; 8] = [
-            "async-std",
-            "futures",
-            "js-sys",
-            "tokio",
-            "wasm-bindgen",
-            "web-sys",
-            "worker",
-            "worker-sys",
-        ];
+        const RUNTIMES: [&str; 8] =
+            ["async-std", "futures", "js-sys", "tokio", "wasm-bindgen", "web-sys", "worker", "worker-sys"];
         let workspace = Workspace::locate().expect("cargo metadata answers");
         // `all`: a dependency that only some target has counts as well.
-        let tree = [
-            "tree",
-            "-p",
-            "tiercel-core",
-            "--all-features",
-            "-e",
-            "normal,no-proc-macro",
-            "--target",
-            "all",
-        ];
-        let listed = Run::new("cargo")
-            .args(tree)
-            .args(["--prefix", "none", "--format", "{p}"])
-            .dir(&workspace.root)
-            .output();
+        let tree = ["tree", "-p", "tiercel-core", "--all-features", "-e", "normal,no-proc-macro", "--target", "all"];
+        let listed =
+            Run::new("cargo").args(tree).args(["--prefix", "none", "--format", "{p}"]).dir(&workspace.root).output();
         let listed = listed.expect("cargo tree answers");
-        let packages: Vec<&str> = listed
-            .lines()
-            .filter_map(|line| line.split(' ').next())
-            .collect();
-        assert!(
-            packages.contains(&"tiercel-core"),
-            "cargo tree lists the core itself:\n{listed}"
-        );
+        let packages: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(packages.contains(&"tiercel-core"), "cargo tree lists the core itself:\n{listed}");
         for runtime in RUNTIMES {
-            assert!(
-                !packages.contains(&runtime),
-                "the core depends on {runtime}:\n{listed}"
-            );
+            assert!(!packages.contains(&runtime), "the core depends on {runtime}:\n{listed}");
         }
     }
 }

@@ -20,10 +20,7 @@ impl Run {
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program.as_ref());
         command.stdin(Stdio::null());
-        Self {
-            command,
-            shown: program.as_ref().to_owned(),
-        }
+        Self { command, shown: program.as_ref().to_owned() }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -65,32 +62,19 @@ impl Run {
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn ends(mut self) -> Result<std::process::ExitStatus> {
-        self.command
-            .status()
-            .map_err(|error| self.not_started(error))
+        self.command.status().map_err(|error| self.not_started(error))
     }
 
     /// Runs it, shows each line of its stdout as it comes, and hands the line over. Its stderr is ours.
     ///
     /// # Errors
     /// When it cannot be started, or its output cannot be read.
-    pub(crate) fn each_line(
-        mut self,
-        mut line_read: impl FnMut(&str),
-    ) -> Result<std::process::ExitStatus> {
-        let mut child = self
-            .command
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| self.not_started(error))?;
+    pub(crate) fn each_line(mut self, mut line_read: impl FnMut(&str)) -> Result<std::process::ExitStatus> {
+        let mut child = self.command.stdout(Stdio::piped()).spawn().map_err(|error| self.not_started(error))?;
         let stdout = child.stdout.take().context("stdout is piped")?;
         for line in BufReader::new(stdout).lines() {
-            let line = line.with_context(|| {
-                format!(
-                    "`{}` printed something that is not UTF-8",
-                    self.shown.to_string_lossy()
-                )
-            })?;
+            let line = line
+                .with_context(|| format!("`{}` printed something that is not UTF-8", self.shown.to_string_lossy()))?;
             println!("{line}");
             line_read(&line);
         }
@@ -102,11 +86,7 @@ impl Run {
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn spawn(mut self) -> Result<Child> {
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| self.not_started(error))
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| self.not_started(error))
     }
 
     /// Runs it and returns what it printed on stdout.
@@ -115,10 +95,7 @@ impl Run {
     /// When it cannot be started, exits with anything but 0 (its stderr is then part of the error), or prints
     /// something that is not UTF-8.
     pub(crate) fn output(mut self) -> Result<String> {
-        let output = self
-            .command
-            .output()
-            .map_err(|error| self.not_started(error))?;
+        let output = self.command.output().map_err(|error| self.not_started(error))?;
         if !output.status.success() {
             let said = [output.stdout, output.stderr].concat();
             bail!(
@@ -128,12 +105,8 @@ impl Run {
                 shortened(&String::from_utf8_lossy(&said))
             );
         }
-        String::from_utf8(output.stdout).with_context(|| {
-            format!(
-                "`{}` printed something that is not UTF-8",
-                self.shown.to_string_lossy()
-            )
-        })
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{}` printed something that is not UTF-8", self.shown.to_string_lossy()))
     }
 
     fn not_started(&self, error: std::io::Error) -> anyhow::Error {
@@ -154,10 +127,5 @@ fn shortened(text: &str) -> String {
         return lines.join("\n");
     }
     let (first, last) = (&lines[..FIRST], &lines[lines.len() - LAST..]);
-    format!(
-        "{}\n… {} lines left out …\n{}",
-        first.join("\n"),
-        lines.len() - FIRST - LAST,
-        last.join("\n")
-    )
+    format!("{}\n… {} lines left out …\n{}", first.join("\n"), lines.len() - FIRST - LAST, last.join("\n"))
 }

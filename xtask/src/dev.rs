@@ -86,9 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 fn port_is_free(port: u16) -> Result<()> {
     if let Err(error) = TcpListener::bind((HOST, port)) {
-        bail!(
-            "port {port} cannot be used ({error}): stop what listens there, or choose another with --port N"
-        );
+        bail!("port {port} cannot be used ({error}): stop what listens there, or choose another with --port N");
     }
     Ok(())
 }
@@ -99,7 +97,7 @@ fn demo_banner(ready: &Value) {
         "
   {title}   {link}
 
-  Sign in as   ada@videomi.example / demo   or   bob@videomi.example / demo
+  Sign in as   abc123 / demo   or   bob7 / demo
 
   What to try
     · reload: thumbnails come from the Service Worker, lists from IndexedDB, and nothing reaches the origin

@@ -13,8 +13,7 @@ use crate::{command::Run, progress, workspace::Workspace};
 /// When the lock file cannot be read or npm fails, with the cure.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     let lock_path = workspace.path("package-lock.json");
-    let lock =
-        fs::read(&lock_path).with_context(|| format!("cannot read {}", lock_path.display()))?;
+    let lock = fs::read(&lock_path).with_context(|| format!("cannot read {}", lock_path.display()))?;
     let wanted = hex(&Sha256::digest(&lock));
     if fs::read_to_string(stamp(workspace)).is_ok_and(|installed| installed == wanted) {
         return Ok(());

@@ -23,10 +23,7 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     let outcome = thread::scope(|scope| {
         scope.spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = waiting.recv_timeout(HEARTBEAT) {
-                say(&format!(
-                    "  … {name}: {:.0} s",
-                    started.elapsed().as_secs_f32()
-                ));
+                say(&format!("  … {name}: {:.0} s", started.elapsed().as_secs_f32()));
             }
         });
         let outcome = work();

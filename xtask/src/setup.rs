@@ -48,13 +48,9 @@ pub(crate) fn for_build(workspace: &Workspace) -> Result<()> {
 /// # Errors
 /// When it is not, and rustup cannot install it.
 pub(crate) fn wasm_target(target: &str) -> Result<()> {
-    let library = Run::new("rustc")
-        .args(["--print", "target-libdir", "--target", target])
-        .output()?;
+    let library = Run::new("rustc").args(["--print", "target-libdir", "--target", target]).output()?;
     let has_core = std::fs::read_dir(library.trim()).is_ok_and(|mut files| {
-        files.any(|file| {
-            file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
-        })
+        files.any(|file| file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libcore-")))
     });
     if has_core {
         return Ok(());

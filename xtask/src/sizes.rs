@@ -16,21 +16,11 @@ use crate::progress::say;
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn print(root: &Path, files: &[PathBuf]) -> Result<()> {
-    let rows = files
-        .iter()
-        .map(|file| measure(root, file))
-        .collect::<Result<Vec<_>>>()?;
+    let rows = files.iter().map(|file| measure(root, file)).collect::<Result<Vec<_>>>()?;
     let width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
-    say(&format!(
-        "\n  {:width$}  {:>10}  {:>10}",
-        "file", "raw", "gzip"
-    ));
+    say(&format!("\n  {:width$}  {:>10}  {:>10}", "file", "raw", "gzip"));
     for (name, raw, gzip) in rows {
-        say(&format!(
-            "  {name:width$}  {:>10}  {:>10}",
-            kib(raw),
-            kib(gzip)
-        ));
+        say(&format!("  {name:width$}  {:>10}  {:>10}", kib(raw), kib(gzip)));
     }
     Ok(())
 }
@@ -39,11 +29,7 @@ fn measure(root: &Path, file: &Path) -> Result<(String, usize, usize)> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&bytes)?;
-    let name = file
-        .strip_prefix(root)
-        .unwrap_or(file)
-        .display()
-        .to_string();
+    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
     Ok((name, bytes.len(), gzip.finish()?.len()))
 }
 

@@ -46,27 +46,18 @@ impl Tally {
 
     /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
     fn read_cargo(&mut self, line: &str) {
-        let Some((_, counts)) = line
-            .trim_start()
-            .strip_prefix("test result: ")
-            .and_then(|rest| rest.split_once(". "))
+        let Some((_, counts)) = line.trim_start().strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
         else {
             return;
         };
-        for (count, what) in counts
-            .split(';')
-            .filter_map(|part| part.trim().split_once(' '))
-        {
+        for (count, what) in counts.split(';').filter_map(|part| part.trim().split_once(' ')) {
             self.add(count, what);
         }
     }
 
     /// `ℹ pass 12`
     fn read_node(&mut self, line: &str) {
-        let Some((what, count)) = line
-            .strip_prefix("ℹ ")
-            .and_then(|rest| rest.split_once(' '))
-        else {
+        let Some((what, count)) = line.strip_prefix("ℹ ").and_then(|rest| rest.split_once(' ')) else {
             return;
         };
         match what {
@@ -113,40 +104,23 @@ mod tests {
     #[test]
     fn adds_up_what_cargo_reports() {
         let mut tally = Tally::default();
-        tally.read_cargo("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s");
-        tally.read_cargo("test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s");
-        tally.read_cargo("test a_result: ok");
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 14,
-                failed: 1,
-                ignored: 1
-            }
+        tally.read_cargo(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s",
         );
+        tally.read_cargo(
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        );
+        tally.read_cargo("test a_result: ok");
+        assert_eq!(tally, Tally { passed: 14, failed: 1, ignored: 1 });
     }
 
     #[test]
     fn adds_up_what_node_reports() {
         let mut tally = Tally::default();
-        for line in [
-            "ℹ tests 6",
-            "ℹ suites 0",
-            "ℹ pass 4",
-            "ℹ fail 1",
-            "ℹ cancelled 0",
-            "ℹ skipped 1",
-            "ℹ todo 0",
-        ] {
+        for line in ["ℹ tests 6", "ℹ suites 0", "ℹ pass 4", "ℹ fail 1", "ℹ cancelled 0", "ℹ skipped 1", "ℹ todo 0"]
+        {
             tally.read_node(line);
         }
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 4,
-                failed: 1,
-                ignored: 1
-            }
-        );
+        assert_eq!(tally, Tally { passed: 4, failed: 1, ignored: 1 });
     }
 }

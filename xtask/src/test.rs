@@ -68,10 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut total = Tally::default();
     let mut broken = Vec::new();
     for part in parts {
-        say(&format!(
-            "\n{}",
-            paint(&format!("── {} ──", part.name()), "1")
-        ));
+        say(&format!("\n{}", paint(&format!("── {} ──", part.name()), "1")));
         let started = Instant::now();
         let mut tally = Tally::default();
         let outcome = match part {
@@ -86,11 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         if outcome.is_err() {
             broken.push(part.name());
         }
-        lines.push(format!(
-            "  {:8} {tally}, {:.0} s{note}",
-            part.name(),
-            started.elapsed().as_secs_f32()
-        ));
+        lines.push(format!("  {:8} {tally}, {:.0} s{note}", part.name(), started.elapsed().as_secs_f32()));
         total += tally;
     }
     say(&format!("\n{}\n", lines.join("\n")));
@@ -98,10 +91,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         say(&format!("{total}"));
         return Ok(ExitCode::SUCCESS);
     }
-    say(&format!(
-        "{total}; {} did not succeed",
-        broken.join(" and ")
-    ));
+    say(&format!("{total}; {} did not succeed", broken.join(" and ")));
     Ok(ExitCode::FAILURE)
 }
 
@@ -117,23 +107,11 @@ fn prepare(workspace: &Workspace, parts: &[Filter]) -> Result<()> {
 }
 
 fn units(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let simulated = workspace
-        .test_targets(E2E)
-        .into_iter()
-        .filter(|name| !name.starts_with(EDGE_PREFIX));
+    let simulated = workspace.test_targets(E2E).into_iter().filter(|name| !name.starts_with(EDGE_PREFIX));
     let simulated: Vec<&str> = simulated.flat_map(|name| ["--test", name]).collect();
     let runs = [
-        (
-            "core and tools",
-            cargo(
-                workspace,
-                &["-p", "tiercel-core", "--all-features", "-p", "xtask"],
-            ),
-        ),
-        (
-            "simulated world",
-            cargo(workspace, &["-p", E2E, "--lib"]).args(simulated),
-        ),
+        ("core and tools", cargo(workspace, &["-p", "tiercel-core", "--all-features", "-p", "xtask"])),
+        ("simulated world", cargo(workspace, &["-p", E2E, "--lib"]).args(simulated)),
         // wasip1 is the same machine as the shipped wasm32-unknown-unknown, with an exit status and a stderr, so that
         // the very same tests run on it. `--lib`: documentation tests have no runner.
         ("core on wasm32", on_wasm(workspace)),
@@ -150,67 +128,31 @@ fn units(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 }
 
 fn on_wasm(workspace: &Workspace) -> Run {
-    let runner = format!(
-        "{} --no-warnings {}",
-        node::binary().display(),
-        workspace.path("tools/run-wasi.mjs").display()
-    );
-    cargo(
-        workspace,
-        &[
-            "-p",
-            "tiercel-core",
-            "--all-features",
-            "--tests",
-            "--target",
-            TESTED_TARGET,
-        ],
-    )
-    .env("CARGO_TARGET_WASM32_WASIP1_RUNNER", runner)
+    let runner =
+        format!("{} --no-warnings {}", node::binary().display(), workspace.path("tools/run-wasi.mjs").display());
+    cargo(workspace, &["-p", "tiercel-core", "--all-features", "--tests", "--target", TESTED_TARGET])
+        .env("CARGO_TARGET_WASM32_WASIP1_RUNNER", runner)
 }
 
 fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let dist = default_dist(workspace);
-    build::build(
-        workspace,
-        &workspace.path(build::DEFAULT_POLICY),
-        &dist,
-        &[Part::Edge, Part::Origin],
-    )?;
-    let origin = node_tests(
-        workspace,
-        test_scripts(&workspace.path("demo/origin/tests")),
-    )
-    .env("TIERCEL_DIST", &dist);
+    build::build(workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Part::Edge, Part::Origin])?;
+    let origin = node_tests(workspace, test_scripts(&workspace.path("demo/origin/tests"))).env("TIERCEL_DIST", &dist);
     let worst = tally.node("the demo's origin", origin);
     ensure!(
-        workspace
-            .test_targets(E2E)
-            .iter()
-            .any(|name| name.starts_with(EDGE_PREFIX)),
+        workspace.test_targets(E2E).iter().any(|name| name.starts_with(EDGE_PREFIX)),
         "{E2E} has no test called {EDGE_PREFIX}*"
     );
-    let live = cargo(
-        workspace,
-        &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")],
-    )
-    .env("TIERCEL_DIST", &dist);
+    let live = cargo(workspace, &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")]).env("TIERCEL_DIST", &dist);
     worst.and(tally.cargo("the edge", live))
 }
 
 fn in_browser(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let dist = default_dist(workspace);
-    build::build(
-        workspace,
-        &workspace.path(build::DEFAULT_POLICY),
-        &dist,
-        &[Part::All],
-    )?;
+    build::build(workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Part::All])?;
     let scripts = test_scripts(&workspace.path("tests/browser"));
     ensure!(!scripts.is_empty(), "tests/browser holds no *.test.mjs");
-    let run = node_tests(workspace, scripts)
-        .env("TIERCEL_DIST", &dist)
-        .env("CHROME", browser::find()?);
+    let run = node_tests(workspace, scripts).env("TIERCEL_DIST", &dist).env("CHROME", browser::find()?);
     tally.node("the browser", run)
 }
 
@@ -219,10 +161,7 @@ fn default_dist(workspace: &Workspace) -> PathBuf {
 }
 
 fn cargo(workspace: &Workspace, args: &[&str]) -> Run {
-    Run::new("cargo")
-        .args(["test", "--no-fail-fast"])
-        .args(args)
-        .dir(&workspace.root)
+    Run::new("cargo").args(["test", "--no-fail-fast"]).args(args).dir(&workspace.root)
 }
 
 /// Files, not a directory: what `node --test DIR` means has changed between versions.
@@ -236,14 +175,8 @@ fn node_tests(workspace: &Workspace, scripts: Vec<PathBuf>) -> Run {
 
 fn test_scripts(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()));
-    let files = entries
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .map(|entry| entry.path());
-    let mut scripts: Vec<_> = files
-        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
-        .collect();
+    let files = entries.into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let mut scripts: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with(".test.mjs")).collect();
     scripts.sort();
     scripts
 }

@@ -12,14 +12,8 @@ use crate::{command::Run, node, progress, setup::SHIPPED_TARGET, workspace::Work
 
 /// What wasm-opt may use. workerd and every browser since 2022 know these; `--all-features` makes modules that
 /// workerd refuses ("unknown import kind").
-const WASM_FEATURES: [&str; 6] = [
-    "mutable-globals",
-    "sign-ext",
-    "nontrapping-float-to-int",
-    "bulk-memory",
-    "multivalue",
-    "reference-types",
-];
+const WASM_FEATURES: [&str; 6] =
+    ["mutable-globals", "sign-ext", "nontrapping-float-to-int", "bulk-memory", "multivalue", "reference-types"];
 
 /// Which JavaScript wasm-bindgen writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,44 +51,24 @@ pub(crate) fn build(
     name: &'static str,
     loading: Loading,
 ) -> Result<Bound> {
-    let compiled = progress::step(&format!("{package}: cargo build"), || {
-        compile(workspace, package, policy)
-    })?;
+    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy))?;
     let bound = progress::step(&format!("{package}: wasm-bindgen"), || {
         same_wasm_bindgen(workspace)?;
         bind(&compiled, workspace.scratch(package), name, loading)
     })?;
-    progress::step(&format!("{package}: wasm-opt"), || {
-        optimise(workspace, &bound.wasm())
-    })?;
+    progress::step(&format!("{package}: wasm-opt"), || optimise(workspace, &bound.wasm()))?;
     Ok(bound)
 }
 
 fn compile(workspace: &Workspace, package: &str, policy: &Path) -> Result<PathBuf> {
     Run::new("cargo")
-        .args([
-            "build",
-            "--profile",
-            "wasm",
-            "--target",
-            SHIPPED_TARGET,
-            "--package",
-            package,
-        ])
+        .args(["build", "--profile", "wasm", "--target", SHIPPED_TARGET, "--package", package])
         .env("TIERCEL_POLICY", policy)
         .dir(&workspace.root)
         .status()?;
     let file = format!("{}.wasm", package.replace('-', "_"));
-    let path = workspace
-        .target
-        .join(SHIPPED_TARGET)
-        .join("wasm")
-        .join(file);
-    ensure!(
-        path.is_file(),
-        "cargo wrote no {}: does {package} have `crate-type = [\"cdylib\"]`?",
-        path.display()
-    );
+    let path = workspace.target.join(SHIPPED_TARGET).join("wasm").join(file);
+    ensure!(path.is_file(), "cargo wrote no {}: does {package} have `crate-type = [\"cdylib\"]`?", path.display());
     Ok(path)
 }
 
@@ -115,10 +89,7 @@ fn bind(compiled: &Path, dir: PathBuf, name: &'static str, loading: Loading) -> 
         fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
     }
     let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(compiled)
-        .out_name(name)
-        .remove_producers_section(true);
+    bindgen.input_path(compiled).out_name(name).remove_producers_section(true);
     match loading {
         Loading::Import => {
             // Not `force_enable_abort_handler`: it wraps every import in a `try_table`, 12 KiB that tools/edge-shim.js
@@ -129,9 +100,7 @@ fn bind(compiled: &Path, dir: PathBuf, name: &'static str, loading: Loading) -> 
             bindgen.web(true)?.typescript(true);
         }
     }
-    bindgen
-        .generate(&dir)
-        .with_context(|| format!("wasm-bindgen cannot bind {}", compiled.display()))?;
+    bindgen.generate(&dir).with_context(|| format!("wasm-bindgen cannot bind {}", compiled.display()))?;
     Ok(Bound { dir, name })
 }
 

@@ -30,21 +30,12 @@ impl Workspace {
             .parent()
             .context("the xtask crate has no parent directory: start it with `cargo xtask`")?
             .to_path_buf();
-        let json = Run::new("cargo")
-            .args(["metadata", "--format-version", "1"])
-            .dir(&root)
-            .output()?;
-        let metadata: Value = serde_json::from_str(&json)
-            .context("`cargo metadata` printed something that is not JSON")?;
-        let target = metadata["target_directory"]
-            .as_str()
-            .context("`cargo metadata` names no target directory")?
-            .into();
-        Ok(Self {
-            root,
-            target,
-            metadata,
-        })
+        let json = Run::new("cargo").args(["metadata", "--format-version", "1"]).dir(&root).output()?;
+        let metadata: Value =
+            serde_json::from_str(&json).context("`cargo metadata` printed something that is not JSON")?;
+        let target =
+            metadata["target_directory"].as_str().context("`cargo metadata` names no target directory")?.into();
+        Ok(Self { root, target, metadata })
     }
 
     /// A path below the root.
@@ -87,11 +78,7 @@ impl Workspace {
             .flatten()
             .filter(|candidate| candidate["name"] == package)
             .flat_map(|candidate| candidate["targets"].as_array().into_iter().flatten())
-            .filter(|target| {
-                target["kind"]
-                    .as_array()
-                    .is_some_and(|kinds| kinds.iter().any(|kind| kind == "test"))
-            })
+            .filter(|target| target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "test")))
             .filter_map(|target| target["name"].as_str())
             .collect()
     }

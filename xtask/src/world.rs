@@ -24,25 +24,16 @@ impl World {
     /// # Errors
     /// When it ends before that; it has then said why on stderr.
     pub(crate) fn start(workspace: &Workspace, config: &Value) -> Result<Self> {
-        let mut child = node::tool(workspace, "world.mjs")
-            .arg(config.to_string())
-            .spawn()?;
+        let mut child = node::tool(workspace, "world.mjs").arg(config.to_string()).spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().context("stdout is piped")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
         if line.is_empty() {
-            bail!(
-                "the local Workers did not start ({}); the reason is above",
-                child.wait()?
-            );
+            bail!("the local Workers did not start ({}); the reason is above", child.wait()?);
         }
-        let ready = serde_json::from_str(&line)
-            .with_context(|| format!("tools/world.mjs printed `{}`", line.trim()))?;
-        Ok(Self {
-            child,
-            stdout,
-            ready,
-        })
+        let ready =
+            serde_json::from_str(&line).with_context(|| format!("tools/world.mjs printed `{}`", line.trim()))?;
+        Ok(Self { child, stdout, ready })
     }
 
     /// Waits until somebody ends it, for example with Ctrl-C.

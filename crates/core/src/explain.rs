@@ -1,1 +1,316 @@
-//! Explains.
+//! What each tier will do with a request, and which line of the policy says so.
+
+use crate::engine::{Engine, Tier};
+use crate::exchange::{Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
+use crate::field::Fields;
+use crate::head::{RequestHead, ResponseHead};
+use crate::invalidation::{Facts, TagEpochs};
+use crate::meta::EntryMeta;
+use crate::policy::document::place::{Place, Places, join};
+use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store};
+use crate::principal::{Credential, CredentialSource, Principal};
+use crate::time::{DeltaSeconds, Timestamp};
+
+/// What happens to a request, a part for each place it passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// `request`, `browser`, `edge`, `device`, in this order.
+    pub parts: Vec<Part>,
+}
+
+/// What happens in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where.
+    pub title: &'static str,
+    /// What, line by line.
+    pub facts: Vec<Fact>,
+}
+
+/// One line of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is about.
+    pub label: String,
+    /// What holds.
+    pub value: String,
+    /// The place in the policy that says so.
+    pub place: Option<Place>,
+}
+
+/// Explains a request by `user` under `policy`, whose file has `places`.
+#[must_use]
+pub fn explain(policy: &Policy, places: &Places, method: &str, url: &str, user: Option<&str>) -> Explanation {
+    Explainer { policy, places, method, url, user }.explain()
+}
+
+struct Explainer<'a> {
+    policy: &'a Policy,
+    places: &'a Places,
+    method: &'a str,
+    url: &'a str,
+    user: Option<&'a str>,
+}
+
+/// Any moment will do: nothing printed depends on it.
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+impl Explainer<'_> {
+    fn explain(&self) -> Explanation {
+        let head = self.request(Fields::new());
+        let edge = Engine::new(self.policy.clone(), Tier::Edge);
+        let class = edge.class_of(self.method, &head.target.path);
+        let mut parts = vec![self.about_request(class)];
+        let edge_part = self.at_edge(&edge, class);
+        if let Some(class) = class.filter(|_| self.is_read()) {
+            parts.push(self.in_browser(&edge, class));
+        }
+        parts.push(edge_part);
+        parts.push(self.on_device(class));
+        Explanation { parts }
+    }
+
+    fn about_request(&self, class: Option<&ResourceClass>) -> Part {
+        let mut part = Part::new("request");
+        part.say("line", format!("{} {}", self.method, self.url));
+        part.say("user", self.user.map_or_else(|| "nobody (no --user)".to_owned(), |u| format!("{u} (verified)")));
+        match class {
+            None => part.say("class", "none: no route of the policy fits".to_owned()),
+            Some(class) => {
+                part.cite("class", class.name.clone(), self.place(class, ""));
+                part.cite("matched by", self.pattern(class), self.place(class, "match"));
+                let scope = match class.scope {
+                    Scope::User => "user: needs a verified user, whose id is in the key",
+                    Scope::Public => "public: fetched without credentials, the same for everybody",
+                };
+                part.cite("scope", scope.to_owned(), self.place(class, "scope"));
+            }
+        }
+        part
+    }
+
+    fn in_browser(&self, edge: &Engine, class: &ResourceClass) -> Part {
+        let mut part = Part::new("browser");
+        let example = ResponseHead { status: 200, fields: Fields::new() };
+        let delivered = match edge.receive(self.request(Fields::new()), self.credential(), NOW) {
+            Received::Refuse(delivery) => {
+                part.say("status", delivery.head.status.to_string());
+                delivery.head.fields
+            }
+            Received::Pass(fetch) => answer(fetch, example),
+            Received::Lookup(lookup) => match lookup.resolve(None, &TagEpochs::new(), NOW) {
+                Resolved::Fetch(fetch) => answer(fetch, example),
+                _ => Fields::new(),
+            },
+        };
+        for (name, value) in delivered.iter().filter(|(name, _)| *name != "etag" && *name != "cache-status") {
+            let place = match name {
+                "cache-control" if class.browser.as_deref() == Some(value) => self.place(class, "browser"),
+                "vary" | "cdn-cache-control" => self.place(class, "scope"),
+                "cache-tags" | "cache-groups" => self.place(class, "tags"),
+                _ if class.headers.iter().any(|(n, _)| n == name) => self.place(class, "headers"),
+                _ => None,
+            };
+            part.facts.push(Fact { label: canonical(name), value: value.to_owned(), place });
+        }
+        if class.authority == Authority::Origin {
+            part.say("Cache-Control", "the origin's own".to_owned());
+        }
+        part
+    }
+
+    fn at_edge(&self, edge: &Engine, class: Option<&ResourceClass>) -> Part {
+        let mut part = Part::new("edge");
+        match edge.receive(self.request(Fields::new()), self.credential(), NOW) {
+            Received::Refuse(delivery) => {
+                let detail = delivery.status.detail.unwrap_or_default();
+                part.say("decision", format!("refuse with {} ({detail})", delivery.head.status));
+            }
+            Received::Pass(fetch) => self.passed(edge, fetch, class, &mut part),
+            Received::Lookup(lookup) => {
+                let class = lookup.class();
+                part.say("decision", "look in the store, and ask the origin on a miss".to_owned());
+                part.cite("key", lookup.key().as_str().to_owned(), self.place(class, "key"));
+                if class.authority == Authority::Origin {
+                    part.cite("lifetimes", "the origin's Cache-Control, by RFC 9111".to_owned(), self.place(class, "authority"));
+                }
+                if let (Authority::Policy, Some(lifetimes)) = (class.authority, class.edge) {
+                    part.cite("lifetimes", windows(lifetimes), self.place(class, "edge"));
+                }
+                part.say("timeout", format!("{} for the origin's head", span(class.timeout)));
+                self.stored(lookup, &mut part);
+            }
+        }
+        part
+    }
+
+    fn stored(&self, lookup: Lookup<'_>, part: &mut Part) {
+        let Resolved::Fetch(fetch) = lookup.resolve(None, &TagEpochs::new(), NOW) else { return };
+        let asked = fetch.request().head;
+        part.say("origin sees", format!("{} {}", asked.method, asked.target.path_and_query()));
+        let example = Fields::from_iter([("content-type", "application/json"), ("cache-control", "max-age=60")]);
+        let example = Outcome::Response(ResponseHead { status: 200, fields: example });
+        let conclusion = fetch.conclude(example, &Facts::default(), &TagEpochs::new(), NOW);
+        if let StoreAction::Put(plan) = conclusion.store
+            && let Some(meta) = EntryMeta::of(&plan.head.fields)
+        {
+            part.say("purged by", meta.groups().join(", "));
+        }
+    }
+
+    fn passed(&self, edge: &Engine, fetch: Fetch<'_>, class: Option<&ResourceClass>, part: &mut Part) {
+        let conclusion = fetch.conclude(
+            Outcome::Response(ResponseHead { status: 200, fields: Fields::new() }),
+            &Facts::default(),
+            &TagEpochs::new(),
+            NOW,
+        );
+        let why = conclusion.delivery.status.detail.unwrap_or("method");
+        let place = class.filter(|_| why == "never-stored").and_then(|c| self.place(c, "edge"));
+        part.facts.push(Fact { label: "decision".into(), value: format!("pass to the origin, store nothing ({why})"), place });
+        if let Some((name, at)) = self.event(edge) {
+            part.cite("event", format!("{name}, when the origin answers 2xx"), Some(self.places.of(&at)));
+            let names = conclusion.invalidation.map(|i| i.names).unwrap_or_default();
+            let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+            part.cite("invalidates", names, Some(self.places.of(&join(&at, "edge"))));
+        }
+    }
+
+    fn on_device(&self, class: Option<&ResourceClass>) -> Part {
+        let mut part = Part::new("device");
+        let sdk = Engine::new(self.policy.clone(), Tier::Sdk);
+        if let Some((name, at)) = self.event(&sdk) {
+            let params = self.event_params(&sdk);
+            if let Some(event) = self.policy.event(&name, params) {
+                let invalidation = sdk.invalidate(&event, &Facts::default());
+                let what = match (invalidation.wipe, invalidation.names.is_empty()) {
+                    (true, _) => "everything of this user: database and caches".to_owned(),
+                    (false, true) => "nothing".to_owned(),
+                    (false, false) => invalidation.names.join(", "),
+                };
+                part.cite("invalidates", what, Some(self.places.of(&join(&at, "device"))));
+            }
+            return part;
+        }
+        let Some(class) = class else {
+            part.say("decision", "left to the browser".to_owned());
+            return part;
+        };
+        let Some(device) = class.device else {
+            part.cite("decision", "never stored".to_owned(), self.place(class, "device"));
+            return part;
+        };
+        let namespace = sdk.namespace(self.user);
+        let (tier, store) = match device.store {
+            Store::IndexedDb => (Tier::Sdk, format!("IndexedDB, database {}", namespace.database())),
+            Store::CacheStorage => {
+                (Tier::ServiceWorker, format!("Cache Storage, cache {}", namespace.cache(&class.name, self.policy.version)))
+            }
+        };
+        part.cite("store", store, self.place(class, "device"));
+        let engine = Engine::new(self.policy.clone(), tier);
+        let credential = self.principal(CredentialSource::Device).map_or(Credential::None, Credential::Verified);
+        match engine.receive(self.request(Fields::new()), credential, NOW) {
+            Received::Lookup(lookup) => part.cite("key", lookup.key().as_str().to_owned(), self.place(class, "key")),
+            Received::Refuse(delivery) => part.say("decision", format!("refuse with {}", delivery.head.status)),
+            Received::Pass(_) => part.say("decision", "pass to the network, store nothing".to_owned()),
+        }
+        part.cite("lifetimes", windows(device.lifetimes), self.place(class, "device"));
+        part
+    }
+
+    fn event(&self, engine: &Engine) -> Option<(String, String)> {
+        let path = self.request(Fields::new()).target.path;
+        let found = engine.events.find(self.method, &path)?;
+        let LeadsTo::Event(index) = self.policy.routes.get(found.route)?.leads_to else { return None };
+        let name = self.policy.events.get(index)?.name.clone();
+        let at = join("/events", &name);
+        Some((name, at))
+    }
+
+    fn event_params(&self, engine: &Engine) -> crate::key::Params {
+        let head = self.request(Fields::new());
+        let principal = self.principal(CredentialSource::Device);
+        crate::exchange::receive::event(engine, &head, principal.as_ref()).map(|e| e.params).unwrap_or_default()
+    }
+
+    fn request(&self, fields: Fields) -> RequestHead {
+        RequestHead::new(self.method, self.url, fields)
+    }
+
+    fn principal(&self, via: CredentialSource) -> Option<Principal> {
+        Principal::new(self.user?, via)
+    }
+
+    fn credential(&self) -> Credential {
+        self.principal(CredentialSource::Authorization).map_or(Credential::None, Credential::Verified)
+    }
+
+    fn is_read(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD")
+    }
+
+    fn pattern(&self, class: &ResourceClass) -> String {
+        let leads_to = self.policy.classes.iter().position(|c| c.name == class.name);
+        let routes = self.policy.routes.iter().filter(|r| {
+            matches!(r.leads_to, LeadsTo::Class(i) if Some(i) == leads_to)
+        });
+        let texts: Vec<String> =
+            routes.map(|r| format!("{} {}", r.method.as_deref().unwrap_or("*"), r.pattern)).collect();
+        texts.join(" or ")
+    }
+
+    fn place(&self, class: &ResourceClass, field: &str) -> Option<Place> {
+        let at = join("/classes", &class.name);
+        Some(self.places.of(&if field.is_empty() { at } else { join(&at, field) }))
+    }
+}
+
+impl Part {
+    fn new(title: &'static str) -> Self {
+        Self { title, facts: Vec::new() }
+    }
+
+    fn say(&mut self, label: &str, value: String) {
+        self.cite(label, value, None);
+    }
+
+    fn cite(&mut self, label: &str, value: String, place: Option<Place>) {
+        self.facts.push(Fact { label: label.to_owned(), value, place });
+    }
+}
+
+fn answer(fetch: Fetch<'_>, example: ResponseHead) -> Fields {
+    fetch.conclude(Outcome::Response(example), &Facts::default(), &TagEpochs::new(), NOW).delivery.head.fields
+}
+
+/// `fresh 5m, then stale while one refresh runs 1h; kept for errors 1d`
+fn windows(l: Lifetimes) -> String {
+    let mut text = format!("fresh for {}", span(l.ttl));
+    if l.stale_while_revalidate > DeltaSeconds::ZERO {
+        text.push_str(&format!("; then {} stale while one refresh runs", span(l.stale_while_revalidate)));
+    }
+    if l.stale_if_error > DeltaSeconds::ZERO {
+        text.push_str(&format!("; for {} after that ttl when the origin fails", span(l.stale_if_error)));
+    }
+    text.push_str(&format!("; kept for {} in all", span(l.retention())));
+    text
+}
+
+fn span(delta: DeltaSeconds) -> String {
+    let secs = delta.get();
+    let (n, unit) = [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m")]
+        .into_iter()
+        .find(|(n, _)| secs >= *n && secs % n == 0)
+        .unwrap_or((1, "s"));
+    format!("{}{unit}", secs / n)
+}
+
+/// `cache-control` → `Cache-Control`.
+fn canonical(name: &str) -> String {
+    let word = |w: &str| match w {
+        "cdn" => "CDN".to_owned(),
+        _ => w.chars().take(1).flat_map(char::to_uppercase).chain(w.chars().skip(1)).collect(),
+    };
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
+}

@@ -195,7 +195,7 @@ fn query_value(query: &str, name: &str) -> Option<Option<String>> {
 
 /// The event that a mutation causes if it succeeds. What cannot be read of it stays unknown, which widens
 /// what it purges.
-fn event(engine: &Engine, request: &RequestHead, principal: Option<&Principal>) -> Option<DomainEvent> {
+pub(crate) fn event(engine: &Engine, request: &RequestHead, principal: Option<&Principal>) -> Option<DomainEvent> {
     let Routed { route, values } = engine.events.find(&request.method, &request.target.path)?;
     let route = engine.policy.routes.get(route)?;
     let LeadsTo::Event(index) = route.leads_to else { return None };

@@ -1,0 +1,104 @@
+//! Small bridges to JavaScript values.
+
+use js_sys::{Array, Function, Object, Reflect};
+use tiercel_core::key::Params;
+use wasm_bindgen::prelude::*;
+
+use crate::answer::Failure;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A deep copy, so that neither side sees the other's changes.
+    #[wasm_bindgen(catch, js_name = structuredClone)]
+    pub(crate) fn structured_clone(value: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = reportError)]
+    fn report_error(error: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_namespace = JSON)]
+    pub(crate) fn parse(text: &js_sys::JsString) -> Result<JsValue, JsValue>;
+}
+
+/// What stands at the end of `path` from the global object; `None` when a step of it is missing.
+pub(crate) fn global(path: &[&str]) -> Option<JsValue> {
+    path.iter().try_fold(JsValue::from(js_sys::global()), |at, name| {
+        Reflect::get(&at, &JsValue::from_str(name)).ok().filter(|found| !found.is_undefined() && !found.is_null())
+    })
+}
+
+/// The member `name`; `undefined` when there is none.
+pub(crate) fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// A plain object.
+pub(crate) fn object<const N: usize>(members: [(&str, JsValue); N]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in members {
+        // A new plain object takes every member.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), &value);
+    }
+    object.into()
+}
+
+/// An array of strings.
+pub(crate) fn strings(items: &[String]) -> JsValue {
+    items.iter().map(|item| JsValue::from_str(item)).collect::<Array>().into()
+}
+
+/// The strings of an array; what is no string is left out.
+pub(crate) fn strings_of(value: &JsValue) -> Vec<String> {
+    if !Array::is_array(value) {
+        return Vec::new();
+    }
+    Array::from(value).iter().filter_map(|item| item.as_string()).collect()
+}
+
+/// A string that is Unicode. One with a lone surrogate is not: made into UTF-8 it would read like another one.
+pub(crate) fn text(value: &JsValue) -> Option<String> {
+    value.dyn_ref::<js_sys::JsString>().filter(|text| text.is_valid_utf16())?.as_string()
+}
+
+/// Calls a listener of the page. What it throws is the page's, and reported as such.
+pub(crate) fn call(listener: &Function, argument: &JsValue) {
+    if let Err(thrown) = listener.call1(&JsValue::UNDEFINED, argument) {
+        report(&thrown);
+    }
+}
+
+/// Reports an error that nobody waits for.
+pub(crate) fn report(error: &JsValue) {
+    // Where the function is missing, there is nobody to tell.
+    let _ = report_error(error);
+}
+
+/// The parameters of a call: an object of strings; `undefined` and `null` are absent.
+///
+/// # Errors
+/// `bad-params`, with the name of the parameter.
+pub(crate) fn params(value: &JsValue) -> Result<Params, Failure> {
+    let mut params = Params::default();
+    if value.is_undefined() || value.is_null() {
+        return Ok(params);
+    }
+    let Some(object) = value.dyn_ref::<Object>() else {
+        return Err(Failure::new("bad-params", "The parameters must be an object such as { category: \"videos\" }."));
+    };
+    for pair in Object::entries(object).iter() {
+        let pair = Array::from(&pair);
+        let (name, value) = (pair.get(0), pair.get(1));
+        let name = name.as_string().unwrap_or_default();
+        if value.is_undefined() || value.is_null() {
+            continue;
+        }
+        let Some(value) = text(&value).or_else(|| number(&value)) else {
+            let message = format!("The parameter `{name}` must be a string of well-formed Unicode; convert it first.");
+            return Err(Failure::new("bad-params", message));
+        };
+        params.set(&name, Some(value));
+    }
+    Ok(params)
+}
+
+/// A whole number, as people write it.
+fn number(value: &JsValue) -> Option<String> {
+    value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15).map(|n| format!("{n:.0}"))
+}
