@@ -27,18 +27,18 @@ process.stdin.on("end", () => end(0)).on("error", () => end(0)).resume();
 try {
   await start(await configure(process.argv[2]));
 } catch (error) {
-  console.error(explain(error));
+  // A mistake in the configuration or the seed needs no stack; a bug does.
+  console.error(`world: ${error.constructor === Error ? error.message : error.stack}`);
   end(1);
 }
 
 async function start(config) {
   const { Miniflare } = await import("miniflare");
-  const workers = [...(await edgeWorkers(config))];
+  const workers = await edgeWorkers(config);
   if (config.origin) workers.push(await originWorker(config));
   const miniflare = new Miniflare({
     host: config.host,
     port: 0,
-    inspectorPort: undefined,
     defaultPersistRoot: config.persist ?? undefined,
     cf: false,
     handleRuntimeStdio: quietly,
@@ -61,9 +61,4 @@ async function start(config) {
   if (config.origin) ready.originUrl = (await miniflare.unsafeGetDirectURL(ORIGIN)).origin;
   else if (config.edge.originUrl) ready.originUrl = config.edge.originUrl;
   console.log(JSON.stringify(ready));
-}
-
-function explain(error) {
-  if (/address already in use/i.test(String(error?.message))) return `world: the port is taken: ${error.message}`;
-  return `world: ${error?.stack ?? error}`;
 }

@@ -284,26 +284,30 @@ fn answer(fetch: Fetch<'_>, example: ResponseHead) -> Fields {
     fetch.conclude(Outcome::Response(example), &Facts::default(), &TagEpochs::new(), NOW).delivery.head.fields
 }
 
-/// `fresh 5m, then stale while one refresh runs 1h; kept for errors 1d`
+/// `fresh for 5m; then 1h stale while one refresh runs; for 1d when the origin fails; kept for 1d 5m in all`
 fn windows(l: Lifetimes) -> String {
     let mut text = format!("fresh for {}", span(l.ttl));
     if l.stale_while_revalidate > DeltaSeconds::ZERO {
         text.push_str(&format!("; then {} stale while one refresh runs", span(l.stale_while_revalidate)));
     }
     if l.stale_if_error > DeltaSeconds::ZERO {
-        text.push_str(&format!("; for {} after that ttl when the origin fails", span(l.stale_if_error)));
+        text.push_str(&format!("; for {} when the origin fails", span(l.stale_if_error)));
     }
     text.push_str(&format!("; kept for {} in all", span(l.retention())));
     text
 }
 
+/// At most two units: `1d 5m`.
 fn span(delta: DeltaSeconds) -> String {
-    let secs = delta.get();
-    let (n, unit) = [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m")]
-        .into_iter()
-        .find(|(n, _)| secs >= *n && secs % n == 0)
-        .unwrap_or((1, "s"));
-    format!("{}{unit}", secs / n)
+    let mut left = delta.get();
+    let mut text: Vec<String> = Vec::new();
+    for (size, unit) in [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
+        if left >= size && text.len() < 2 {
+            text.push(format!("{}{unit}", left / size));
+            left %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
 }
 
 /// `cache-control` → `Cache-Control`.

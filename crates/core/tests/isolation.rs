@@ -8,6 +8,7 @@
 mod support;
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -104,6 +105,8 @@ struct Product {
     sdk: Engine,
 }
 
+static PRODUCT: LazyLock<Product> = LazyLock::new(Product::new);
+
 impl Product {
     fn new() -> Self {
         Self { edge: engine(VIDEOMI, Tier::Edge), sdk: engine(VIDEOMI, Tier::Sdk) }
@@ -148,7 +151,7 @@ impl Naming for Product {
 
 /// The product without escaping: what one writes at first.
 struct Unescaped {
-    product: Product,
+    product: &'static Product,
     keys: bool,
 }
 
@@ -229,15 +232,15 @@ fn pair() -> impl Strategy<Value = (Subject, Subject)> {
 
 #[test]
 fn no_two_users_share_a_name() {
-    let product = Product::new();
-    let run = TestRunner::new(cases(PAIRS)).run(&pair(), |(a, b)| apart(&product, &a, &b));
+    let product = &*PRODUCT;
+    let run = TestRunner::new(cases(PAIRS)).run(&pair(), |(a, b)| apart(product, &a, &b));
     assert!(run.is_ok(), "{}", run.expect_err("checked"));
 }
 
 #[test]
 fn a_join_without_escaping_is_caught() {
     for keys in [true, false] {
-        let mutant = Unescaped { product: Product::new(), keys };
+        let mutant = Unescaped { product: &PRODUCT, keys };
         // However few cases are asked for, a test that cannot fail must not pass.
         let config = proptest::test_runner::Config { cases: PAIRS, max_shrink_iters: 0, ..cases(PAIRS) };
         let run = TestRunner::new(config).run(&pair(), |(a, b)| apart(&mutant, &a, &b));
@@ -251,7 +254,7 @@ proptest! {
     /// The property above would hold of a product that keeps nothing: whatever the id, there is a key.
     #[test]
     fn every_user_has_keys(id in id()) {
-        let product = Product::new();
+        let product = &*PRODUCT;
         for class in ["user-stats", "artists"] {
             let subject = Subject { user: id.clone(), class, params: Params::default() };
             prop_assert!(product.key(&subject).is_some(), "{class}");
@@ -261,7 +264,7 @@ proptest! {
     /// The path of somebody else is refused before any lookup, whatever the two ids look like.
     #[test]
     fn the_owner_of_a_path_is_the_one_who_asks(owner in id(), asks in id()) {
-        let product = Product::new();
+        let product = &*PRODUCT;
         let params: Params = [("userId", owner.as_str())].into_iter().collect();
         if let Some(path) = product.edge.locate("user-files", &params) {
             let received = product.edge.receive(get(&format!("{ORIGIN}{path}")), user(&asks), NOW);
@@ -280,7 +283,7 @@ proptest! {
     /// What the origin is told of the user reads back as that user and no other.
     #[test]
     fn the_origin_hears_who_asks(id in id()) {
-        let product = Product::new();
+        let product = &*PRODUCT;
         let mut request = get("https://videomi.example/api/stats");
         request.fields.append("X-Tiercel-User", "somebody-else");
         let Received::Lookup(lookup) = product.edge.receive(request, user(&id), NOW) else {
@@ -293,13 +296,14 @@ proptest! {
         let told: Vec<&str> = sent.all("x-tiercel-user").collect();
         prop_assert_eq!(told.len(), 1);
         prop_assert!(told[0].is_ascii());
-        prop_assert_eq!(percent_encoding::percent_decode_str(told[0]).decode_utf8().ok().as_deref(), Some(id.as_str()));
+        let heard = percent_encoding::percent_decode_str(told[0]).decode_utf8();
+        prop_assert_eq!(heard.as_deref(), Ok(id.as_str()));
     }
 
     /// Names stay within what stores take: Cloudflare's URLs and tags, IndexedDB's and Cache Storage's names.
     #[test]
     fn names_stay_short_and_plain(subject in subject()) {
-        let product = Product::new();
+        let product = &*PRODUCT;
         if let Some(key) = product.key(&subject) {
             prop_assert!(key.len() <= 1_024, "{} bytes", key.len());
             prop_assert!(key.bytes().all(|b| b.is_ascii_graphic()), "{key}");
@@ -312,7 +316,7 @@ proptest! {
 
 #[test]
 fn nobody_is_not_a_user() {
-    let product = Product::new();
+    let product = &*PRODUCT;
     let nobody = product.edge.namespace(None);
     for id in ADVERSARIAL {
         assert_ne!(nobody.database(), product.database(id), "{id:?}");

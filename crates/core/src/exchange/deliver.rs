@@ -5,8 +5,8 @@ use super::fetch::without_body;
 use super::{Body, Context, Delivery, FetchFailure, Served};
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
-use crate::field::cache_status::{CacheStatus, Forward};
-use crate::field::range::{ByteRange, RangeAnswer};
+use crate::field::cache_status::CacheStatus;
+use crate::field::range::RangeAnswer;
 use crate::field::targeted::CDN_CACHE_CONTROL;
 use crate::field::Fields;
 use crate::head::ResponseHead;
@@ -20,33 +20,20 @@ pub(super) fn stored(context: &Context<'_>, entry: &Entry, status: CacheStatus, 
     let mut head = entry.head.clone();
     default_etag(context, &mut head.fields, head.status, entry.meta.received);
     head.fields.set("age", freshness::current_age(&entry.meta, now).to_string());
-    let (status_code, body) = conditions(context, &mut head, entry.length, |range| match range {
-        Some(range) => Body::StoredPart(range),
-        None => Body::Stored,
-    });
-    head.status = status_code;
-    finish(context, head, body, status, served)
+    let body = conditions(context, &mut head, entry.length, AtHand::AnyPart);
+    finish(context, head, body, status, served, Trust::Policy)
 }
 
-/// An answer that was just fetched. `part` says that the client's range went on to the origin.
-pub(super) fn fetched(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus, part: bool) -> Delivery {
-    let mut body = Body::Fetched;
-    if !part && head.status == 200 {
-        let length = head.fields.get("content-length").and_then(|l| l.parse().ok());
-        let (code, conditioned) = conditions(context, &mut head, length, |range| match (range, length) {
-            // Of what is fetched whole, only the whole is at hand.
-            (Some(range), Some(length)) if range.len() == length => Body::StoredPart(range),
-            (Some(_), _) => Body::Text(String::new()),
-            (None, _) => Body::Fetched,
-        });
-        (head.status, body) = (code, if matches!(conditioned, Body::StoredPart(_)) { Body::Fetched } else { conditioned });
-    }
-    finish(context, head, body, status, Served::Fresh)
+/// An answer that was just fetched.
+pub(super) fn fetched(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus, trust: Trust) -> Delivery {
+    let length = head.fields.get("content-length").and_then(|l| l.parse().ok());
+    let body = conditions(context, &mut head, length, AtHand::Whole);
+    finish(context, head, body, status, Served::Fresh, trust)
 }
 
 /// An answer of a request that was not looked up.
 pub(super) fn passed(context: &Context<'_>, head: ResponseHead, status: CacheStatus) -> Delivery {
-    finish(context, head, Body::Fetched, status, Served::Fresh)
+    finish(context, head, Body::Fetched, status, Served::Fresh, Trust::Policy)
 }
 
 /// No answer came, and nothing stored can stand in.
@@ -61,7 +48,7 @@ pub(super) fn failure(context: &Context<'_>, failure: FetchFailure, status: Cach
 
 /// A request that is answered without looking or asking.
 pub(super) fn refusal(context: &Context<'_>, code: u16, reason: &'static str, text: &str) -> Delivery {
-    answer(context, code, CacheStatus { fwd: None, ..CacheStatus::forward(Forward::Bypass) }.because(reason), text)
+    answer(context, code, CacheStatus::default().because(reason), text)
 }
 
 /// Gives a policy's answer a validator of its own when the origin gave none: the moment that it was received
@@ -81,55 +68,73 @@ fn answer(context: &Context<'_>, code: u16, status: CacheStatus, text: &str) -> 
         fields.set("www-authenticate", "Bearer");
     }
     let head = ResponseHead { status: code, fields };
-    let mut delivery = finish(context, head, Body::Text(format!("{text}\n")), status, Served::Failed);
+    let mut delivery = finish(context, head, Body::Text(format!("{text}\n")), status, Served::Failed, Trust::Policy);
     delivery.body = without_body(context, delivery.body);
     delivery
 }
 
+/// Which parts of a body can be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtHand {
+    /// It is stored: any.
+    AnyPart,
+    /// It is being fetched: only all of it.
+    Whole,
+}
+
 /// Answers the client's own conditions and range (RFC 9110 §13.2.2).
-fn conditions(
-    context: &Context<'_>,
-    head: &mut ResponseHead,
-    length: Option<u64>,
-    body: impl Fn(Option<ByteRange>) -> Body,
-) -> (u16, Body) {
+fn conditions(context: &Context<'_>, head: &mut ResponseHead, length: Option<u64>, at_hand: AtHand) -> Body {
+    let body = if at_hand == AtHand::Whole { Body::Fetched } else { Body::Stored };
     if head.status != 200 {
-        return (head.status, body(None));
+        return body;
     }
     if condition::not_modified(context.fields(), &head.fields) {
+        head.status = 304;
         // RFC 9110 §15.4.5: the fields that describe the body go, the validators stay.
-        for name in ["content-length", "content-type", "content-encoding", "content-language", "content-range"] {
+        for name in ["content-length", "content-type", "content-encoding", "content-language"] {
             head.fields.remove(name);
         }
-        return (304, Body::Empty);
+        return Body::Empty;
     }
-    let range = match length {
-        Some(length) if context.request.method == "GET" => condition::range(context.fields(), &head.fields, length),
-        _ => RangeAnswer::Whole,
-    };
-    let (code, body) = match (range, length.unwrap_or(0)) {
-        (RangeAnswer::Whole, _) => (200, body(None)),
-        (RangeAnswer::Part(range), complete) => match body(Some(range)) {
-            // The part is not at hand: the whole is an answer too (RFC 9110 §14.2).
-            Body::Text(_) => (200, body(None)),
-            part => {
-                head.fields.set("content-range", range.content_range(complete));
-                head.fields.set("content-length", range.len().to_string());
-                (206, part)
-            }
-        },
-        (RangeAnswer::Unsatisfiable, complete) => {
+    let Some(complete) = length.filter(|_| context.request.method == "GET") else { return body };
+    match condition::range(context.fields(), &head.fields, complete) {
+        RangeAnswer::Whole => body,
+        // The whole is an answer too (RFC 9110 §14.2).
+        RangeAnswer::Part(range) if at_hand == AtHand::Whole && range.len() < complete => body,
+        RangeAnswer::Part(range) => {
+            head.status = 206;
+            head.fields.set("content-range", range.content_range(complete));
+            head.fields.set("content-length", range.len().to_string());
+            if at_hand == AtHand::Whole { body } else { Body::StoredPart(range) }
+        }
+        RangeAnswer::Unsatisfiable => {
+            head.status = 416;
             head.fields.set("content-range", format!("bytes */{complete}"));
             for name in ["content-length", "content-type", "content-encoding"] {
                 head.fields.remove(name);
             }
-            (416, Body::Empty)
+            Body::Empty
         }
-    };
-    (code, body)
+    }
 }
 
-fn finish(context: &Context<'_>, mut head: ResponseHead, body: Body, status: CacheStatus, served: Served) -> Delivery {
+/// Whether the policy's word on lifetimes goes out with an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It does.
+    Policy,
+    /// The answer was refused for the store because of what it may hold; nobody else shall keep it either.
+    Nobody,
+}
+
+fn finish(
+    context: &Context<'_>,
+    mut head: ResponseHead,
+    body: Body,
+    status: CacheStatus,
+    served: Served,
+    trust: Trust,
+) -> Delivery {
     let tier = context.engine.tier();
     head.fields.retain(|name, _| {
         let private = name.starts_with("x-tiercel-") || name == "cache-tag";
@@ -139,7 +144,7 @@ fn finish(context: &Context<'_>, mut head: ResponseHead, body: Body, status: Cac
         && let Some(class) = context.class
     {
         if class.authority == Authority::Policy {
-            policy_fields(context, class, &mut head);
+            policy_fields(context, class, &mut head, trust);
         }
         if context.is_read() && head.status < 400 {
             labels(context, class, &mut head.fields);
@@ -155,12 +160,13 @@ fn finish(context: &Context<'_>, mut head: ResponseHead, body: Body, status: Cac
 }
 
 /// What the policy writes over the origin's own word.
-fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut ResponseHead) {
+fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut ResponseHead, trust: Trust) {
     let Some(browser) = &class.browser else { return };
     let good = matches!(head.status, 200..=299 | 304);
     let keeps_nothing = CacheControl::parse(browser).no_store;
-    let whose = class.scope == Scope::Public || context.principal.is_some();
-    if keeps_nothing || (good && whose && context.is_read()) {
+    let known = class.scope == Scope::Public || context.principal.is_some();
+    let trusted = known && trust == Trust::Policy;
+    if keeps_nothing || (good && trusted && context.is_read()) {
         for name in ["expires", "pragma"] {
             head.fields.remove(name);
         }
@@ -168,8 +174,8 @@ fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut Respon
         for (name, value) in &class.headers {
             head.fields.set(name, value.as_str());
         }
-    } else if !good || !whose {
-        // An error is no copy of the resource, and what belongs to nobody known must not be kept at all.
+    } else if !good || !trusted {
+        // An error is no copy of the resource, and what may be anybody's must not be kept at all.
         head.fields.set("cache-control", "no-store");
     }
     if class.scope == Scope::User {

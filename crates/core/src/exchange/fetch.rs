@@ -130,13 +130,14 @@ impl<'e> Fetch<'e> {
     #[must_use]
     pub fn request(&self) -> OriginRequest {
         let mut head = self.context.request.clone();
-        head.fields.retain(|name, _| !name.starts_with("x-tiercel-"));
+        // The target names the host; a field of the client's must not.
+        head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
         let shared = self.context.engine.tier().is_shared();
         if let (true, Some(principal)) = (shared, &self.context.principal) {
             head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
         }
         let Mode::Fill(fill) = &self.mode else {
-            let timeout = self.context.class.map_or(LONGEST_WAIT, |c| c.timeout.max(LONGEST_WAIT));
+            let timeout = self.context.class.map_or(LONGEST_WAIT, |class| class.timeout.max(LONGEST_WAIT));
             return OriginRequest { head, timeout, revalidate: false };
         };
         if fill.class.authority == Authority::Policy {
@@ -269,7 +270,7 @@ impl Fill<'_> {
         if head.status == 304 && self.entry.is_some() {
             return self.not_modified(context, &head, epochs, now);
         }
-        if is_passing_failure(head.status) && self.serves_on_error(context) {
+        if is_passing_failure(head.status) && self.serves_on_error() {
             return self.failed(context, FetchFailure::Network, Some(head.status), now);
         }
         let shared = context.engine.tier().is_shared();
@@ -282,6 +283,7 @@ impl Fill<'_> {
             if purged { Err(NoStoreReason::PurgedMeanwhile) } else { Ok(plan) }
         });
         let mut status = self.status.clone();
+        let mut trust = deliver::Trust::Policy;
         let store = match plan {
             Ok(plan) => {
                 status.stored = true;
@@ -294,6 +296,9 @@ impl Fill<'_> {
             }
             Err(reason) => {
                 status.detail = Some(reason.token());
+                if reason.is_doubt() {
+                    trust = deliver::Trust::Nobody;
+                }
                 // What is stored is no longer what the origin says; a passing refusal (408, 429, 5xx) changes nothing.
                 let gone = (400..500).contains(&head.status) && !matches!(head.status, 408 | 429);
                 if self.entry.is_some() && gone { StoreAction::Remove(self.key.clone()) } else { StoreAction::Keep }
@@ -305,7 +310,7 @@ impl Fill<'_> {
             status.ttl = Some(freshness.ttl());
         }
         deliver::default_etag(context, &mut head.fields, head.status, now);
-        let delivery = deliver::fetched(context, head, status, part);
+        let delivery = deliver::fetched(context, head, status, trust);
         Conclusion { delivery, store, invalidation: None }
     }
 
@@ -333,7 +338,7 @@ impl Fill<'_> {
 
     /// RFC 5861 §4, RFC 9111 §4.2.4: the origin failed.
     fn failed(self, context: &Context<'_>, failure: FetchFailure, status_code: Option<u16>, now: Timestamp) -> Conclusion {
-        if !self.serves_on_error(context) {
+        if !self.serves_on_error() {
             return keep(deliver::failure(context, failure, self.status));
         }
         let Some((entry, freshness)) = &self.entry else {
@@ -351,7 +356,7 @@ impl Fill<'_> {
         keep(deliver::stored(context, entry, status, served, now))
     }
 
-    fn serves_on_error(&self, _context: &Context<'_>) -> bool {
+    fn serves_on_error(&self) -> bool {
         self.entry.as_ref().is_some_and(|(_, freshness)| freshness.serves_on_error())
     }
 }

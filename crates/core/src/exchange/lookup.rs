@@ -76,8 +76,12 @@ impl<'e> Lookup<'e> {
                 let status = CacheStatus::hit(freshness.ttl()).because(detail);
                 let delivery = deliver::stored(&self.context, &entry, status, Served::Stale, now);
                 if refresh {
+                    let mut context = self.context;
+                    // What a HEAD finds stale is refreshed whole.
+                    "GET".clone_into(&mut context.request.method);
                     let status = CacheStatus::forward(Forward::Stale);
-                    Resolved::DeliverStale(delivery, Fetch::new(self.context, self.class, self.base, status, Some((entry, freshness))))
+                    let fetch = Fetch::new(context, self.class, self.base, status, Some((entry, freshness)));
+                    Resolved::DeliverStale(delivery, fetch)
                 } else {
                     Resolved::Deliver(delivery)
                 }

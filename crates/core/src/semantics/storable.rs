@@ -24,6 +24,8 @@ pub enum NoStoreReason {
     Private,
     /// The request carries `Authorization` and the response does not allow for it (§3.5).
     Authorization,
+    /// The request carries a cookie, and only a guess says that the answer may be kept.
+    Cookie,
     /// `Vary: *`.
     VaryStar,
     /// The response sets a cookie.
@@ -48,12 +50,21 @@ impl NoStoreReason {
             Self::ResponseNoStore => "response-no-store",
             Self::Private => "response-private",
             Self::Authorization => "request-authorization",
+            Self::Cookie => "request-cookie",
             Self::VaryStar => "vary-star",
             Self::SetCookie => "set-cookie",
             Self::NoFreshness => "no-freshness",
             Self::TooLarge => "too-large",
             Self::PurgedMeanwhile => "purged-meanwhile",
         }
+    }
+}
+
+impl NoStoreReason {
+    /// Whether the answer may be meant for one client only, so that nobody else may keep it either.
+    #[must_use]
+    pub const fn is_doubt(self) -> bool {
+        matches!(self, Self::ResponseNoStore | Self::Private | Self::VaryStar | Self::SetCookie | Self::PurgedMeanwhile)
     }
 }
 
@@ -138,6 +149,10 @@ fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Re
         let allows = cc.public || cc.s_maxage.is_some() || cc.must_revalidate;
         if request.fields.has("authorization") && !allows {
             return Err(NoStoreReason::Authorization);
+        }
+        // The RFC allows it; but a guess is no ground to share what a session may have shaped.
+        if request.fields.has("cookie") && !cc.public && explicit_lifetime(&cc, &response.fields).is_none() {
+            return Err(NoStoreReason::Cookie);
         }
     }
     // "the response contains at least one of …"

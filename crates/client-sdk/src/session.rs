@@ -1,0 +1,256 @@
+//! One user's open cache.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::OnceLock;
+
+use tiercel_core::engine::{Engine, Tier};
+use tiercel_core::exchange::Received;
+use tiercel_core::field::Fields;
+use tiercel_core::head::{RequestHead, Target};
+use tiercel_core::invalidation::{Facts, Invalidation, Purge};
+use tiercel_core::key::Params;
+use tiercel_core::meta::EntryMeta;
+use tiercel_core::policy::{Policy, USER_ID};
+use tiercel_core::principal::{Credential, CredentialSource, Principal};
+use tiercel_core::time::{DeltaSeconds, Timestamp};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::answer::Failure;
+use crate::flights::Flights;
+use crate::purges::Purges;
+use crate::store::Store;
+use crate::sync::Sync;
+use crate::timer::{clock, sleep};
+use crate::watchers::Watchers;
+use crate::wipe;
+
+/// Shortest memory of purges, in seconds.
+const PURGE_MEMORY: DeltaSeconds = DeltaSeconds::new(600);
+/// When expired records are first removed, in milliseconds: not while the page paints.
+const FIRST_SWEEP: u64 = 5_000;
+/// And then again, in milliseconds.
+const SWEEP_EVERY: u64 = 3_600_000;
+
+thread_local! {
+    /// The sessions of this page.
+    static OPEN: RefCell<Vec<Weak<Session>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a session may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Closed,
+    LoggedOut,
+}
+
+/// A read, as the page asked for it.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) head: RequestHead,
+}
+
+/// One user's open cache. Everything of it ends when `state` is no longer open.
+pub(crate) struct Session {
+    pub(crate) engine: &'static Engine,
+    pub(crate) user: Option<String>,
+    base: String,
+    /// Tells users apart among tabs: the name of the database.
+    pub(crate) scope: String,
+    pub(crate) store: Store,
+    pub(crate) purges: RefCell<Purges>,
+    pub(crate) flights: Flights,
+    pub(crate) watchers: Watchers,
+    pub(crate) sync: Sync,
+    state: Cell<State>,
+}
+
+impl Session {
+    /// Opens the cache of `user`; requests go to `base` (scheme and authority, perhaps a path).
+    ///
+    /// A session of another user in this page ends: the browser's cookies are now the new user's, and an answer to
+    /// them must not be stored for the old one.
+    ///
+    /// # Errors
+    /// The embedded policy is of another release.
+    pub(crate) fn open(user: Option<String>, base: &str) -> Result<Rc<Self>, Failure> {
+        let engine = engine()?;
+        let scope = engine.namespace(user.as_deref()).database();
+        for other in sessions().filter(|other| other.scope != scope) {
+            other.end(State::Closed);
+        }
+        let longest = engine.policy().classes.iter().map(|class| class.timeout).max().unwrap_or_default();
+        // Twice the head and the body of a request, retried once.
+        let memory = PURGE_MEMORY.max(DeltaSeconds::new(longest.get() * 4));
+        let session = Rc::new_cyclic(|this: &Weak<Self>| Self {
+            engine,
+            base: base.trim_end_matches('/').to_owned(),
+            store: Store::open(&scope),
+            purges: RefCell::new(Purges::new(memory)),
+            flights: Flights::default(),
+            watchers: Watchers::default(),
+            sync: Sync::start(&engine.policy().name, this.clone()),
+            state: Cell::new(State::Open),
+            user,
+            scope,
+        });
+        OPEN.with_borrow_mut(|open| open.push(Rc::downgrade(&session)));
+        spawn_local(sweep(Rc::downgrade(&session)));
+        Ok(session)
+    }
+
+    /// # Errors
+    /// The session has ended.
+    pub(crate) fn ensure_open(&self) -> Result<(), Failure> {
+        match self.state.get() {
+            State::Open => Ok(()),
+            State::Closed => Err(Failure::new("closed", "This cache was closed, or another user's was opened; open() again.")),
+            State::LoggedOut => Err(Failure::new("logged-out", "The user logged out and this cache is gone; open() again after signing in.")),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.get() == State::Open
+    }
+
+    /// Ends the session: nothing is stored from now on, requests are given up, the database is closed.
+    pub(crate) fn end(&self, state: State) {
+        self.stop(state);
+        self.store.close();
+        self.sync.stop();
+    }
+
+    /// The first half of [`Self::end`]: nothing is stored from now on, requests are given up.
+    pub(crate) fn stop(&self, state: State) {
+        if self.state.get() != State::LoggedOut {
+            self.state.set(state);
+        }
+        self.flights.abort();
+    }
+
+    /// The moment for what begins now.
+    pub(crate) fn moment(&self) -> Timestamp {
+        self.purges.borrow().moment(clock())
+    }
+
+    /// The device belongs to its user.
+    pub(crate) fn credential(&self) -> Credential {
+        let principal = self.user.as_deref().and_then(|id| Principal::new(id, CredentialSource::Device));
+        principal.map_or(Credential::None, Credential::Verified)
+    }
+
+    /// The request for `class` with `params`.
+    ///
+    /// # Errors
+    /// The policy has no such class, or a parameter is missing.
+    pub(crate) fn ask(&self, class: &str, mut params: Params) -> Result<Ask, Failure> {
+        let Some(known) = self.engine.policy().class(class) else {
+            let names: Vec<&str> = self.engine.policy().classes.iter().map(|class| class.name.as_str()).collect();
+            let message = format!("The policy has no class `{class}`; it has {}.", names.join(", "));
+            return Err(Failure::new("unknown-class", message));
+        };
+        if params.get(USER_ID).is_none() {
+            params.set(USER_ID, self.user.clone());
+        }
+        let Some(path) = self.engine.locate(&known.name, &params) else {
+            let message = format!("A parameter in the path of `{class}` is missing or empty; see `match` of the class in the policy.");
+            return Err(Failure::new("missing-parameter", message));
+        };
+        let mut fields = Fields::new();
+        fields.set("accept", "application/json");
+        let target = Target { origin: self.base.clone(), ..Target::parse(&path) };
+        Ok(Ask { head: RequestHead { method: "GET".to_owned(), target, fields } })
+    }
+
+    /// The key of a read, and the names under which it can be purged as far as the key tells; `None` when it is
+    /// never stored.
+    pub(crate) fn key_of(&self, ask: &Ask) -> Option<(String, Vec<String>)> {
+        let now = self.moment();
+        let Received::Lookup(lookup) = self.engine.receive(ask.head.clone(), self.credential(), now) else { return None };
+        let key = lookup.key().as_str().to_owned();
+        let meta = EntryMeta {
+            key: key.clone(),
+            requested: now,
+            received: now,
+            initial_age: DeltaSeconds::ZERO,
+            tags: Vec::new(),
+            vary: Vec::new(),
+        };
+        Some((key, meta.groups()))
+    }
+
+    /// A domain event happened: purges here, in other tabs and in the Service Worker.
+    ///
+    /// # Errors
+    /// The policy has no such event, or the session has ended.
+    pub(crate) async fn invalidate(self: Rc<Self>, event: &str, mut params: Params) -> Result<(), Failure> {
+        self.ensure_open()?;
+        params.set(USER_ID, self.user.clone());
+        let Some(happened) = self.engine.policy().event(event, params) else {
+            let names: Vec<&str> = self.engine.policy().events.iter().map(|event| event.name.as_str()).collect();
+            let message = format!("The policy has no event `{event}`; it has {}.", names.join(", "));
+            return Err(Failure::new("unknown-event", message));
+        };
+        let invalidation = self.engine.invalidate(&happened, &Facts::default());
+        self.apply(Some(event), invalidation).await;
+        Ok(())
+    }
+
+    /// Carries an invalidation out, and tells everybody.
+    pub(crate) async fn apply(self: Rc<Self>, event: Option<&str>, invalidation: Invalidation) {
+        if invalidation.wipe {
+            wipe::log_out(&self).await;
+            return;
+        }
+        let Some(purge) = invalidation.purge else { return };
+        // At once, so that they leave the page even if it is left now.
+        self.sync.purged(&self.scope, event, &invalidation.names);
+        self.purge(event, &invalidation.names, purge).await;
+    }
+
+    /// Carries a purge out in this page. From the call on, before the future is first polled to its end, nothing
+    /// of it is served or stored.
+    pub(crate) async fn purge(&self, event: Option<&str>, names: &[String], purge: Purge) {
+        self.purges.borrow_mut().record(names, purge, clock());
+        self.flights.part();
+        let removed = self.store.purge(names).await;
+        self.sync.announce(event, names);
+        self.watchers.purged(names, &removed);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.end(State::Closed);
+    }
+}
+
+/// The sessions of this page that are open.
+pub(crate) fn sessions() -> impl Iterator<Item = Rc<Session>> {
+    let open: Vec<Rc<Session>> = OPEN.with_borrow_mut(|open| {
+        open.retain(|session| session.upgrade().is_some_and(|session| session.is_open()));
+        open.iter().filter_map(Weak::upgrade).collect()
+    });
+    open.into_iter()
+}
+
+/// Removes expired records now and then.
+async fn sweep(session: Weak<Session>) {
+    let mut pause = FIRST_SWEEP;
+    loop {
+        sleep(pause).await;
+        pause = SWEEP_EVERY;
+        match session.upgrade() {
+            Some(session) if session.is_open() => session.store.sweep(clock()).await,
+            _ => return,
+        }
+    }
+}
+
+fn engine() -> Result<&'static Engine, Failure> {
+    static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
+    let policy = || Policy::decode(include_bytes!(concat!(env!("OUT_DIR"), "/policy.bin"))).ok();
+    let engine = ENGINE.get_or_init(|| policy().map(|policy| Engine::new(policy, Tier::Sdk)));
+    engine.as_ref().ok_or_else(|| Failure::new("bad-policy", "The policy inside is of another release; run `cargo xtask build` again."))
+}

@@ -1,0 +1,156 @@
+//! Everybody else who must hear of an invalidation: other tabs, the page, the Service Worker.
+//!
+//! Tabs talk over `BroadcastChannel("tiercel:{policy}")`; a message carries the scope of its user, and tabs of
+//! another user ignore it. The page hears `{policy}:cache-invalidate` with `detail: { event, names }`, and may
+//! dispatch the same with `detail: { event, params }` to say that something happened.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use tiercel_core::invalidation::Purge;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{BroadcastChannel, CustomEvent, CustomEventInit, EventTarget, MessageEvent, ServiceWorker};
+
+use crate::session::Session;
+use crate::{drive, js, wipe};
+
+/// The lines to everybody else.
+pub(crate) struct Sync {
+    event: String,
+    open: RefCell<Option<Lines>>,
+}
+
+struct Lines {
+    channel: Option<BroadcastChannel>,
+    _heard: Closure<dyn FnMut(MessageEvent)>,
+    told: Closure<dyn FnMut(CustomEvent)>,
+}
+
+impl Sync {
+    /// Listens for `session`, under the policy's name. Where there are no such channels, tabs go their own ways.
+    pub(crate) fn start(policy: &str, session: Weak<Session>) -> Self {
+        let event = format!("{policy}:cache-invalidate");
+        let of = session.clone();
+        let heard = Closure::new(move |message: MessageEvent| {
+            if let Some(session) = of.upgrade().filter(|session| session.is_open()) {
+                hear(session, &message.data());
+            }
+        });
+        let told = Closure::new(move |event: CustomEvent| {
+            if let Some(session) = session.upgrade().filter(|session| session.is_open()) {
+                obey(session, &event.detail());
+            }
+        });
+        let channel = BroadcastChannel::new(&format!("tiercel:{policy}")).ok();
+        if let Some(channel) = &channel {
+            channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        }
+        let _ = page().add_event_listener_with_callback(&event, told.as_ref().unchecked_ref());
+        Self { event, open: RefCell::new(Some(Lines { channel, _heard: heard, told })) }
+    }
+
+    /// Hears and says no more.
+    pub(crate) fn stop(&self) {
+        let Some(lines) = self.open.take() else { return };
+        if let Some(channel) = &lines.channel {
+            channel.set_onmessage(None);
+            channel.close();
+        }
+        let _ = page().remove_event_listener_with_callback(&self.event, lines.told.as_ref().unchecked_ref());
+        // A message that is on its way to the closures must find them.
+        spawn_local(async move { drop(lines) });
+    }
+
+    /// Tells other tabs and the Service Worker what was purged.
+    pub(crate) fn purged(&self, scope: &str, event: Option<&str>, names: &[String]) {
+        let event = event.map_or(JsValue::NULL, JsValue::from_str);
+        self.broadcast("purge", scope, [("event", event), ("names", js::strings(names))]);
+        tell_worker(&js::object([("type", JsValue::from_str("tiercel:purge")), ("names", js::strings(names))]));
+    }
+
+    /// Tells other tabs that there is something new under `key`.
+    pub(crate) fn stored(&self, scope: &str, key: &str) {
+        self.broadcast("stored", scope, [("key", JsValue::from_str(key))]);
+    }
+
+    /// Tells other tabs that the user logged out, and the Service Worker that there is no user now.
+    pub(crate) fn logged_out(&self, scope: &str) {
+        self.broadcast("logout", scope, []);
+        tell_worker(&js::object([("type", JsValue::from_str("tiercel:identify")), ("user", JsValue::NULL)]));
+    }
+
+    /// Tells the page what was purged.
+    pub(crate) fn announce(&self, event: Option<&str>, names: &[String]) {
+        let event = event.map_or(JsValue::NULL, JsValue::from_str);
+        let init = CustomEventInit::new();
+        init.set_detail(&js::object([("event", event), ("names", js::strings(names))]));
+        if let Ok(event) = CustomEvent::new_with_event_init_dict(&self.event, &init) {
+            let _ = page().dispatch_event(&event);
+        }
+    }
+
+    fn broadcast<const N: usize>(&self, kind: &str, scope: &str, members: [(&str, JsValue); N]) {
+        let message = js::object(members);
+        for (name, value) in [("type", kind), ("scope", scope)] {
+            let _ = js_sys::Reflect::set(&message, &JsValue::from_str(name), &JsValue::from_str(value));
+        }
+        if let Some(channel) = self.open.borrow().as_ref().and_then(|lines| lines.channel.as_ref()) {
+            let _ = channel.post_message(&message);
+        }
+    }
+}
+
+/// Another tab said something.
+fn hear(session: Rc<Session>, message: &JsValue) {
+    if js::get(message, "scope").as_string().as_deref() != Some(&*session.scope) {
+        return;
+    }
+    match js::get(message, "type").as_string().unwrap_or_default().as_str() {
+        "purge" => {
+            let (event, names) = (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
+            spawn_local(async move { session.purge(event.as_deref(), &names, Purge::Hard).await });
+        }
+        "stored" => {
+            let Some(key) = js::get(message, "key").as_string() else { return };
+            let Some(ask) = session.watchers.ask(&key) else { return };
+            spawn_local(async move {
+                if let Some(answer) = drive::peek(&session, &ask).await {
+                    session.watchers.tell(&key, &answer);
+                }
+            });
+        }
+        "logout" => spawn_local(async move { wipe::logged_out_elsewhere(&session).await }),
+        _ => {}
+    }
+}
+
+/// The app dispatched the event itself. What this SDK dispatches has `names`.
+fn obey(session: Rc<Session>, detail: &JsValue) {
+    if !detail.is_object() || !js::get(detail, "names").is_undefined() {
+        return;
+    }
+    let event = js::get(detail, "event").as_string().unwrap_or_default();
+    let params = js::params(&js::get(detail, "params"));
+    spawn_local(async move {
+        let done = match params {
+            Ok(params) => session.invalidate(&event, params).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = done {
+            js::report(&js_sys::Error::new(failure.message()).into());
+        }
+    });
+}
+
+fn tell_worker(message: &JsValue) {
+    let worker = js::global(&["navigator", "serviceWorker", "controller"]).map(JsCast::unchecked_into::<ServiceWorker>);
+    if let Some(worker) = worker {
+        let _ = worker.post_message(message);
+    }
+}
+
+/// The window, or the global scope of a worker.
+fn page() -> EventTarget {
+    js_sys::global().unchecked_into()
+}

@@ -1,0 +1,59 @@
+//! Logout: nothing of the user stays on this device.
+
+use std::rc::Rc;
+
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::CacheStorage;
+
+use crate::js;
+use crate::session::{Session, State, sessions};
+use crate::timer::within;
+
+/// Longest wait for Cache Storage, in milliseconds.
+const LIMIT: u64 = 5_000;
+
+/// Ends every session of the user, here and in other tabs, and deletes the database and the caches. Needs neither
+/// the network nor a Service Worker, and works on a session that has ended.
+pub(crate) async fn log_out(session: &Rc<Session>) {
+    session.stop(State::LoggedOut);
+    session.sync.logged_out(&session.scope);
+    erase(session).await;
+}
+
+/// The same, for a session that hears of it from another tab.
+pub(crate) async fn logged_out_elsewhere(session: &Rc<Session>) {
+    session.stop(State::LoggedOut);
+    session.watchers.all_purged();
+    // Again: this tab may have opened the database anew just when the other one had deleted it.
+    erase(session).await;
+}
+
+async fn erase(session: &Rc<Session>) {
+    for twin in sessions().filter(|twin| twin.scope == session.scope && !Rc::ptr_eq(twin, session)) {
+        twin.end(State::LoggedOut);
+        twin.watchers.all_purged();
+    }
+    session.store.delete().await;
+    session.end(State::LoggedOut);
+    session.watchers.clear();
+    let prefix = session.engine.namespace(session.user.as_deref()).cache_prefix();
+    let _ = within(LIMIT, delete_caches(prefix)).await;
+}
+
+/// Cache Storage belongs to page and Service Worker alike. Insecure pages have none.
+async fn delete_caches(prefix: String) -> Result<(), JsValue> {
+    let Some(caches) = js::global(&["caches"]).map(JsCast::unchecked_into::<CacheStorage>) else { return Ok(()) };
+    let names = settle(caches.keys()).await?;
+    for name in Array::from(&names).iter().filter_map(|name| name.as_string()) {
+        if name.starts_with(&prefix) {
+            settle(caches.delete(&name)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn settle(promise: Promise) -> Result<JsValue, JsValue> {
+    JsFuture::from(promise).await
+}
