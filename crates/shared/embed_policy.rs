@@ -19,7 +19,14 @@ pub(crate) fn embed() {
     let reading = read(&text);
     for found in reading.diagnostics.iter().filter(|d| d.level == Level::Error) {
         let (place, id) = (&found.place, found.id);
-        eprintln!("{}:{}:{}: error[{id}]: {} ({})", file.display(), place.line, place.column, found.message, found.help);
+        eprintln!(
+            "{}:{}:{}: error[{id}]: {} ({})",
+            file.display(),
+            place.line,
+            place.column,
+            found.message,
+            found.help
+        );
     }
     let Some(policy) = reading.policy else { process::exit(1) };
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("policy.bin");

@@ -7,10 +7,11 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use tiercel_core::policy::document::describe;
 
-use crate::{bundle, progress, setup, sizes, workspace::Workspace};
+use crate::{bundle, check, progress, setup, sizes, workspace::Workspace};
 
 /// The policy that is compiled in when none is named.
 pub(crate) const DEFAULT_POLICY: &str = "policies/videomi.json";
@@ -42,7 +43,7 @@ pub(crate) enum Part {
     Origin,
     /// The demo's page: dist/demo/web (needs and builds sw and sdk)
     Web,
-    /// Everything
+    /// Everything, and the policy's documentation: dist/policy.md (the demo only with its own policy)
     All,
 }
 
@@ -76,11 +77,22 @@ pub(crate) fn policy_path(workspace: &Workspace, named: &Path) -> Result<PathBuf
 /// Those of the tools, and a policy that cannot be read.
 pub(crate) fn build(workspace: &Workspace, policy: &Path, out: &Path, parts: &[Part]) -> Result<()> {
     let started = Instant::now();
+    let Some(compiled) = check::read_and_report(policy)?.policy else {
+        bail!("the policy has errors, nothing was built");
+    };
     setup::for_build(workspace)?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
 
-    let wants = |part| parts.contains(&part) || parts.contains(&Part::All);
+    // The demo is Videomi's: under another policy it would show nothing.
+    let is_default = policy.ends_with(DEFAULT_POLICY);
+    let all = |part| parts.contains(&Part::All) && (is_default || !matches!(part, Part::Origin | Part::Web));
+    let wants = |part| parts.contains(&part) || all(part);
     let mut made = Vec::new();
+    if parts.contains(&Part::All) {
+        let file = out.join("policy.md");
+        fs::write(&file, describe(&compiled)).with_context(|| format!("cannot write {}", file.display()))?;
+        made.push(file);
+    }
     if wants(Part::Edge) {
         made.extend(bundle::edge(workspace, policy, &out.join("edge"))?);
     }

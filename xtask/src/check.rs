@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use console::style;
-use tiercel_core::policy::document::{Diagnostic, Level, Reading, read, schema};
+use tiercel_core::policy::document::{Diagnostic, Level, Reading, read, reference, schema};
 
 use crate::workspace::Workspace;
 
@@ -17,12 +17,9 @@ use crate::workspace::Workspace;
 pub(crate) struct Args {
     /// The policies to check [default: every one in policies/]
     policies: Vec<PathBuf>,
-    /// Write policies/policy.schema.json anew
+    /// Write policies/policy.schema.json and docs/policy.md anew
     #[arg(long)]
     write_schema: bool,
-    /// Fail when policies/policy.schema.json is not what the code generates
-    #[arg(long)]
-    schema_fresh: bool,
 }
 
 /// Checks the policies. Warnings pass, errors fail.
@@ -31,23 +28,22 @@ pub(crate) struct Args {
 /// When a file cannot be read or written.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
-    let schema_file = workspace.path("policies/policy.schema.json");
-    if args.write_schema {
-        fs::write(&schema_file, schema()).with_context(|| format!("cannot write {}", schema_file.display()))?;
-        println!("wrote {}", schema_file.display());
-    }
     let mut failed = false;
-    if args.schema_fresh && fs::read_to_string(&schema_file).unwrap_or_default() != schema() {
-        eprintln!(
-            "{}: policies/policy.schema.json is stale\n  = help: run `cargo xtask check --write-schema`",
-            error()
-        );
-        failed = true;
+    if args.write_schema {
+        for (file, text) in generated(&workspace) {
+            fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            println!("wrote {}", file.display());
+        }
     }
     for file in policies(args, &workspace)? {
         failed |= read_and_report(&file)?.has_errors();
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The files that are generated from the policy's document types, and what they should hold.
+pub(crate) fn generated(workspace: &Workspace) -> [(PathBuf, String); 2] {
+    [(workspace.path("policies/policy.schema.json"), schema()), (workspace.path("docs/policy.md"), reference())]
 }
 
 /// Reads a policy and prints what was found, as compilers do.
@@ -90,10 +86,6 @@ fn policies(args: &Args, workspace: &Workspace) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
-}
-
-fn error() -> impl std::fmt::Display {
-    style("error").red().bold()
 }
 
 fn render(file: &Path, found: &Diagnostic, line: &str) -> String {

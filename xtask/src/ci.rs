@@ -1,11 +1,11 @@
 //! `cargo xtask ci`: everything but the tests that must hold before a change is merged.
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
-    build,
+    build, check,
     command::Run,
     progress::{say, step},
     setup::{self, SHIPPED_TARGET},
@@ -43,9 +43,11 @@ pub(crate) fn run(_: &Args) -> Result<ExitCode> {
 }
 
 /// Compares every generated file with what would be generated now.
-#[expect(clippy::unnecessary_wraps, reason = "fails once there is something to compare")]
-fn generated_files(_: &Workspace) -> Result<()> {
-    // policies/policy.schema.json belongs here.
+fn generated_files(workspace: &Workspace) -> Result<()> {
+    for (file, text) in check::generated(workspace) {
+        let stale = fs::read_to_string(&file).unwrap_or_default() != text;
+        ensure!(!stale, "{} is stale: run `cargo xtask check --write-schema`", file.display());
+    }
     Ok(())
 }
 

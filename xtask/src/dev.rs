@@ -20,7 +20,8 @@ const DEMO_SECRET: &str = "videomi-local-secret-not-for-deployment";
 /// `cargo xtask dev`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Serve only the edge, in front of this HTTP origin, for example http://127.0.0.1:3000
+    /// Serve only the edge, in front of this HTTP origin, for example http://127.0.0.1:3000 (a policy with users
+    /// verifies their tokens with the environment's JWT_SECRET)
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
     /// The policy to compile in
@@ -57,9 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             // Not into dist/, which is what gets deployed: this may be a policy that is only being tried.
             let dist = workspace.path(".tiercel/edge-dist");
             build::build(&workspace, &policy, &dist, &[Part::Edge])?;
+            // The origin's own secret, where its users are to be recognised.
+            let secret = std::env::var("JWT_SECRET").map_or(json!({}), |secret| json!({ "JWT_SECRET": secret }));
             json!({
                 "port": args.port, "host": HOST, "persist": state,
-                "edge": { "dir": dist.join("edge"), "originUrl": origin },
+                "edge": { "dir": dist.join("edge"), "originUrl": origin, "vars": secret },
             })
         }
         None => {

@@ -137,13 +137,16 @@ fn on_wasm(workspace: &Workspace) -> Run {
 fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let dist = default_dist(workspace);
     build::build(workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Part::Edge, Part::Origin])?;
+    let http = dist.join("http");
+    build::build(workspace, &workspace.path("policies/http.json"), &http, &[Part::Edge])?;
     let origin = node_tests(workspace, test_scripts(&workspace.path("demo/origin/tests"))).env("TIERCEL_DIST", &dist);
     let worst = tally.node("the demo's origin", origin);
     ensure!(
         workspace.test_targets(E2E).iter().any(|name| name.starts_with(EDGE_PREFIX)),
         "{E2E} has no test called {EDGE_PREFIX}*"
     );
-    let live = cargo(workspace, &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")]).env("TIERCEL_DIST", &dist);
+    let live = cargo(workspace, &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")]);
+    let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http);
     worst.and(tally.cargo("the edge", live))
 }
 

@@ -2,6 +2,7 @@
 
 use tiercel_core::exchange::{Body, Delivery, Served};
 use tiercel_core::field::cache_status::Forward;
+use tiercel_core::time::DeltaSeconds;
 use wasm_bindgen::prelude::*;
 
 use crate::js;
@@ -54,7 +55,12 @@ pub(crate) struct Fetched {
 ///
 /// # Errors
 /// The delivery is a refusal, a failure, or an error of the origin.
-pub(crate) fn of(delivery: &Delivery, stored: Option<&Record>, fetched: Option<&Fetched>, path: &str) -> Result<JsValue, Failure> {
+pub(crate) fn of(
+    delivery: &Delivery,
+    stored: Option<&Record>,
+    fetched: Option<&Fetched>,
+    path: &str,
+) -> Result<JsValue, Failure> {
     let status = delivery.head.status;
     if delivery.served == Served::Failed || status >= 400 {
         return Err(failure(delivery, fetched, path));
@@ -68,11 +74,11 @@ pub(crate) fn of(delivery: &Delivery, stored: Option<&Record>, fetched: Option<&
     let fields = &delivery.head.fields;
     let cache_status = fields.get("cache-status");
     let source = if from_store { "device" } else { answered_by(cache_status.unwrap_or_default()) };
-    let age: f64 = fields.get("age").and_then(|age| age.parse().ok()).unwrap_or(0.0);
+    let age = fields.get("age").and_then(DeltaSeconds::parse).unwrap_or_default();
     Ok(js::object([
         ("data", data),
         ("status", JsValue::from_str(delivery.served.word())),
-        ("age", JsValue::from_f64(age)),
+        ("age", JsValue::from_f64(age.get() as f64)),
         ("source", JsValue::from_str(source)),
         ("reason", JsValue::from_str(reason(delivery))),
         ("cacheStatus", cache_status.map_or(JsValue::NULL, JsValue::from_str)),
@@ -88,7 +94,9 @@ fn failure(delivery: &Delivery, fetched: Option<&Fetched>, path: &str) -> Failur
             format!("GET {path} was answered with something that is no JSON; is a proxy or a sign-in page in between?"),
         ),
         (Body::Text(text), _) => (detail, format!("GET {path}: {}", text.trim_end())),
-        _ => ("http-error", format!("GET {path} was answered with status {status}; `body` holds what the server says.")),
+        _ => {
+            ("http-error", format!("GET {path} was answered with status {status}; `body` holds what the server says."))
+        }
     };
     let body = fetched.map_or(JsValue::UNDEFINED, |fetched| fetched.data.clone());
     Failure { code, message, status: Some(status), body }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::answer::Failure;
 use crate::session::{Session, State};
@@ -37,7 +36,7 @@ impl Client {
     pub fn get(&self, class: &str, params: &JsValue, reload: bool, on_update: Option<Function>) -> Promise {
         let session = Rc::clone(&self.session);
         let ask = js::params(params).and_then(|params| session.ask(class, params));
-        future_to_promise(async move { drive::get(session, ask?, reload, on_update).await })
+        js::promise(Box::pin(async move { drive::get(session, ask?, reload, on_update).await }))
     }
 
     /// Adds a listener and gives the number to remove it by; see `Tiercel.subscribe`.
@@ -60,19 +59,19 @@ impl Client {
     pub fn invalidate(&self, event: String, params: &JsValue) -> Promise {
         let session = Rc::clone(&self.session);
         let params = js::params(params);
-        future_to_promise(async move {
+        js::promise(Box::pin(async move {
             session.invalidate(&event, params?).await?;
             Ok(JsValue::UNDEFINED)
-        })
+        }))
     }
 
     /// Deletes everything of this user from the device; see `Tiercel.logout`.
     pub fn logout(&self) -> Promise {
         let session = Rc::clone(&self.session);
-        future_to_promise(async move {
+        js::promise(Box::pin(async move {
             wipe::log_out(&session).await;
             Ok(JsValue::UNDEFINED)
-        })
+        }))
     }
 
     /// Closes. What was stored stays.

@@ -7,12 +7,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::Promise;
+use js_sys::{Array, Promise};
 use rexie::{Index, KeyRange, ObjectStore, Rexie, Transaction, TransactionMode};
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::JsFuture;
 
+use crate::js::{self, Work};
 use crate::record::{EXPIRES, GROUPS, KEY};
 use crate::timer::within;
 
@@ -25,12 +26,24 @@ const OPEN_LIMIT: u64 = 3_000;
 /// Longest wait for one operation, in milliseconds.
 const LIMIT: u64 = 5_000;
 
+/// IndexedDB did not do it, not even the second time.
+#[derive(Debug)]
+pub(crate) struct Unusable;
+
+/// Whether a write is still wanted, asked right before its transaction begins.
+pub(crate) type Wanted = Rc<dyn Fn() -> bool>;
+/// What to make of a stored record; `None` leaves it alone.
+pub(crate) type Change = Rc<dyn Fn(JsValue) -> Option<JsValue>>;
+/// One transaction.
+type Operation = Work<rexie::Result<JsValue>>;
+
 /// An open connection. Dropping it closes it, when the last operation is done with it.
 struct Connection(Option<Rexie>);
 
 impl Connection {
-    fn begin(&self, mode: TransactionMode) -> rexie::Result<Option<Transaction>> {
-        self.0.as_ref().map(|rexie| rexie.transaction(&[ENTRIES], mode)).transpose()
+    fn begin(&self, mode: TransactionMode) -> rexie::Result<Transaction> {
+        // It is taken only to close it, when nobody holds this any more.
+        self.0.as_ref().ok_or(rexie::Error::TransactionAbortFailed)?.transaction(&[ENTRIES], mode)
     }
 }
 
@@ -54,76 +67,67 @@ enum Link {
 }
 
 /// One user's database.
-#[derive(Clone)]
 pub(crate) struct Disk {
     name: Rc<str>,
     link: Rc<RefCell<Link>>,
 }
 
-/// Whether a write is still wanted, asked right before its transaction begins.
-pub(crate) type Wanted = Rc<dyn Fn() -> bool>;
-
 impl Disk {
     /// The database called `name`, which opens in the background.
     pub(crate) fn new(name: &str) -> Self {
         let disk = Self { name: name.into(), link: Rc::new(RefCell::new(Link::Down)) };
-        // Settled in `connect`; a failure shows there.
+        // Awaited in `connect`, where a failure shows.
         let _ = disk.opening();
         disk
     }
 
-    /// The record under `key`, as it was stored.
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<JsValue>, Unusable> {
+    /// The record under `key`, as it was stored; `undefined` when there is none.
+    pub(crate) async fn get(&self, key: &str) -> Result<JsValue, Unusable> {
         let key = JsValue::from_str(key);
-        self.run(move |connection| {
+        self.run(&|connection| {
             let key = key.clone();
-            async move {
-                let Some(transaction) = connection.begin(TransactionMode::ReadOnly)? else { return Ok(None) };
-                let found = transaction.store(ENTRIES)?.get(key).await?;
-                Ok(found.filter(|value| !value.is_undefined()))
-            }
+            Box::pin(async move {
+                let transaction = connection.begin(TransactionMode::ReadOnly)?;
+                Ok(transaction.store(ENTRIES)?.get(key).await?.unwrap_or(JsValue::UNDEFINED))
+            })
         })
         .await
     }
 
     /// Stores records in one transaction, if that is still wanted when it begins.
-    pub(crate) async fn put(&self, records: Vec<JsValue>, wanted: Wanted) -> Result<(), Unusable> {
-        self.run(move |connection| {
-            let (records, wanted) = (records.clone(), Rc::clone(&wanted));
-            async move {
+    pub(crate) async fn put(&self, records: &[JsValue], wanted: &Wanted) -> Result<(), Unusable> {
+        let put = |connection: Rc<Connection>| -> Operation {
+            let (records, wanted) = (records.to_vec(), Rc::clone(wanted));
+            Box::pin(async move {
                 if !wanted() {
-                    return Ok(());
+                    return Ok(JsValue::UNDEFINED);
                 }
-                let Some(transaction) = connection.begin(TransactionMode::ReadWrite)? else { return Ok(()) };
+                let transaction = connection.begin(TransactionMode::ReadWrite)?;
                 transaction.store(ENTRIES)?.put_all(records.into_iter().map(|record| (record, None))).await?;
                 committed(transaction).await
-            }
-        })
-        .await
+            })
+        };
+        self.run(&put).await.map(drop)
     }
 
-    /// Replaces the record under `key` by what `change` makes of it, in one transaction. `change` gives `None` to
-    /// leave it alone; so does a record that is not there.
-    pub(crate) async fn update(
-        &self,
-        key: &str,
-        wanted: Wanted,
-        change: Rc<dyn Fn(JsValue) -> Option<JsValue>>,
-    ) -> Result<Option<JsValue>, Unusable> {
+    /// Replaces the record under `key` by what `change` makes of it, in one transaction, and gives the new one.
+    /// `undefined` says that there is no such record, or that `change` left it alone.
+    pub(crate) async fn update(&self, key: &str, wanted: &Wanted, change: &Change) -> Result<JsValue, Unusable> {
         let key = JsValue::from_str(key);
-        self.run(move |connection| {
-            let (key, wanted, change) = (key.clone(), Rc::clone(&wanted), Rc::clone(&change));
-            async move {
+        self.run(&|connection| {
+            let (key, wanted, change) = (key.clone(), Rc::clone(wanted), Rc::clone(change));
+            Box::pin(async move {
                 if !wanted() {
-                    return Ok(None);
+                    return Ok(JsValue::UNDEFINED);
                 }
-                let Some(transaction) = connection.begin(TransactionMode::ReadWrite)? else { return Ok(None) };
+                let transaction = connection.begin(TransactionMode::ReadWrite)?;
                 let store = transaction.store(ENTRIES)?;
-                let Some(changed) = store.get(key).await?.and_then(|value| change(value)) else { return Ok(None) };
+                let changed = store.get(key).await?.and_then(|value| change(value));
+                let Some(changed) = changed else { return Ok(JsValue::UNDEFINED) };
                 store.put(&changed, None).await?;
                 committed(transaction).await?;
-                Ok(Some(changed))
-            }
+                Ok(changed)
+            })
         })
         .await
     }
@@ -131,47 +135,30 @@ impl Disk {
     /// Removes the record under `key`.
     pub(crate) async fn remove(&self, key: &str) -> Result<(), Unusable> {
         let key = JsValue::from_str(key);
-        self.run(move |connection| {
+        let remove = |connection: Rc<Connection>| -> Operation {
             let key = key.clone();
-            async move {
-                let Some(transaction) = connection.begin(TransactionMode::ReadWrite)? else { return Ok(()) };
+            Box::pin(async move {
+                let transaction = connection.begin(TransactionMode::ReadWrite)?;
                 transaction.store(ENTRIES)?.delete(key).await?;
                 committed(transaction).await
-            }
-        })
-        .await
+            })
+        };
+        self.run(&remove).await.map(drop)
     }
 
     /// Removes every record that one of `names` purges, and gives their keys.
     pub(crate) async fn purge(&self, names: &[String]) -> Result<Vec<String>, Unusable> {
         let names: Rc<[JsValue]> = names.iter().map(|name| JsValue::from_str(name)).collect();
-        self.run(move |connection| {
-            let names = Rc::clone(&names);
-            async move {
-                let Some(transaction) = connection.begin(TransactionMode::ReadWrite)? else { return Ok(Vec::new()) };
-                let mut removed = Vec::new();
-                for name in names.iter() {
-                    removed.extend(remove_range(&transaction, GROUPS, KeyRange::only(name)).await?);
-                }
-                committed(transaction).await?;
-                Ok(removed)
-            }
-        })
-        .await
+        let purge = |connection| -> Operation { Box::pin(remove_ranges(connection, GROUPS, Rc::clone(&names), only)) };
+        Ok(js::strings_of(&self.run(&purge).await?))
     }
 
     /// Removes what has expired by `now`.
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<(), Unusable> {
-        let until = JsValue::from_f64(now.as_millis() as f64);
-        self.run(move |connection| {
-            let until = until.clone();
-            async move {
-                let Some(transaction) = connection.begin(TransactionMode::ReadWrite)? else { return Ok(()) };
-                remove_range(&transaction, EXPIRES, KeyRange::upper_bound(&until, None)).await?;
-                committed(transaction).await
-            }
-        })
-        .await
+        let until: Rc<[JsValue]> = [JsValue::from_f64(now.as_millis() as f64)].into();
+        let sweep =
+            |connection| -> Operation { Box::pin(remove_ranges(connection, EXPIRES, Rc::clone(&until), up_to)) };
+        self.run(&sweep).await.map(drop)
     }
 
     /// Removes everything, then closes: empty even where another tab holds up the deletion of the database.
@@ -181,13 +168,13 @@ impl Disk {
             _ => None,
         };
         if let Some(connection) = up {
-            let cleared = within(LIMIT, async move {
-                let Some(transaction) = connection.begin(TransactionMode::ReadWrite)? else { return Ok(()) };
+            let clearing: Operation = Box::pin(async move {
+                let transaction = connection.begin(TransactionMode::ReadWrite)?;
                 transaction.store(ENTRIES)?.clear().await?;
                 committed(transaction).await
             });
             // The deletion that follows does the same.
-            let _ = cleared.await;
+            let _ = within(LIMIT, clearing).await;
         }
         self.close();
     }
@@ -198,12 +185,7 @@ impl Disk {
     }
 
     /// Runs an operation, a second time on a new connection when it fails.
-    async fn run<T, O, F>(&self, operation: O) -> Result<T, Unusable>
-    where
-        T: 'static,
-        O: Fn(Rc<Connection>) -> F,
-        F: Future<Output = rexie::Result<T>> + 'static,
-    {
+    async fn run(&self, operation: &dyn Fn(Rc<Connection>) -> Operation) -> Result<JsValue, Unusable> {
         for _ in 0..2 {
             let connection = self.connect().await.ok_or(Unusable)?;
             match within(LIMIT, operation(Rc::clone(&connection))).await {
@@ -237,9 +219,9 @@ impl Disk {
             Link::Down => {}
         }
         let (name, link) = (Rc::clone(&self.name), Rc::clone(&self.link));
-        let promise = future_to_promise(async move {
-            let opened = within(OPEN_LIMIT, async move { build(&name).await.map(|rexie| Rc::new(Connection(Some(rexie)))) });
-            let opened = opened.await;
+        let promise = js::promise(Box::pin(async move {
+            let opening = async move { build(&name).await.map(|rexie| Rc::new(Connection(Some(rexie)))) };
+            let opened = within(OPEN_LIMIT, Box::pin(opening)).await;
             let mut link = link.borrow_mut();
             if matches!(*link, Link::Opening(_)) {
                 *link = match opened {
@@ -249,7 +231,7 @@ impl Disk {
                 };
             }
             Ok(JsValue::UNDEFINED)
-        });
+        }));
         self.link.replace(Link::Opening(promise.clone()));
         Some(promise)
     }
@@ -262,15 +244,12 @@ impl Disk {
     }
 }
 
-/// IndexedDB did not do it, not even the second time.
-#[derive(Debug)]
-pub(crate) struct Unusable;
-
 /// Deletes the database called `name`. Other connections close when they are asked to (`versionchange`); one that
 /// does not makes this end before the deletion does, which then follows when it can.
 pub(crate) async fn delete(name: &str) {
     let name = name.to_owned();
-    let _ = within(LIMIT, async move { Rexie::delete(&name).await }).await;
+    let deletion: Operation = Box::pin(async move { Rexie::delete(&name).await.map(|()| JsValue::UNDEFINED) });
+    let _ = within(LIMIT, deletion).await;
 }
 
 async fn build(name: &str) -> rexie::Result<Rexie> {
@@ -282,18 +261,38 @@ async fn build(name: &str) -> rexie::Result<Rexie> {
     Rexie::builder(name).version(SCHEMA).add_object_store(entries).build().await
 }
 
-/// Removes the records in a range of an index, and gives their keys.
-async fn remove_range<E>(transaction: &Transaction, index: &str, range: Result<KeyRange, E>) -> rexie::Result<Vec<String>> {
-    let Ok(range) = range else { return Ok(Vec::new()) };
+/// Removes the records in some ranges of an index in one transaction, and gives their keys.
+async fn remove_ranges(
+    connection: Rc<Connection>,
+    index: &'static str,
+    ends: Rc<[JsValue]>,
+    range: fn(&JsValue) -> Option<KeyRange>,
+) -> rexie::Result<JsValue> {
+    let transaction = connection.begin(TransactionMode::ReadWrite)?;
     let store = transaction.store(ENTRIES)?;
-    let keys = store.index(index)?.get_all_keys(Some(range), None).await?;
-    for key in &keys {
-        store.delete(key.clone()).await?;
+    let removed = Array::new();
+    for range in ends.iter().filter_map(range) {
+        for key in store.index(index)?.get_all_keys(Some(range), None).await? {
+            store.delete(key.clone()).await?;
+            removed.push(&key);
+        }
     }
-    Ok(keys.iter().filter_map(JsValue::as_string).collect())
+    committed(transaction).await?;
+    Ok(removed.into())
+}
+
+fn only(name: &JsValue) -> Option<KeyRange> {
+    KeyRange::only(name).ok()
+}
+
+fn up_to(moment: &JsValue) -> Option<KeyRange> {
+    KeyRange::upper_bound(moment, None).ok()
 }
 
 /// Waits until the transaction is on the disk: a full one aborts only now.
-async fn committed(transaction: Transaction) -> rexie::Result<()> {
-    if transaction.done().await?.is_committed() { Ok(()) } else { Err(rexie::Error::TransactioncommitFailed) }
+async fn committed(transaction: Transaction) -> rexie::Result<JsValue> {
+    match transaction.done().await?.is_committed() {
+        true => Ok(JsValue::UNDEFINED),
+        false => Err(rexie::Error::TransactioncommitFailed),
+    }
 }

@@ -9,7 +9,7 @@ use tiercel_core::meta::EntryMeta;
 use tiercel_core::semantics::storable::NoStoreReason;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortController;
 
 use crate::answer::{self, Failure, Fetched};
@@ -25,7 +25,12 @@ use crate::timer::clock;
 ///
 /// # Errors
 /// A `Failure` as a JavaScript value: no tier has an answer, or the session has ended.
-pub(crate) async fn get(session: Rc<Session>, ask: Ask, reload: bool, on_update: Option<Function>) -> Result<JsValue, JsValue> {
+pub(crate) async fn get(
+    session: Rc<Session>,
+    ask: Ask,
+    reload: bool,
+    on_update: Option<Function>,
+) -> Result<JsValue, JsValue> {
     session.ensure_open()?;
     let path = ask.head.target.path.clone();
     match session.engine.receive(ask.head.clone(), session.credential(), session.moment()) {
@@ -42,7 +47,9 @@ pub(crate) async fn get(session: Rc<Session>, ask: Ask, reload: bool, on_update:
                     Ok(answer)
                 }
                 Resolved::Fetch(fetch) => JsFuture::from(fly(&session, fetch, record, &ask)?).await,
-                Resolved::Variant(_) => Err(Failure::new("unreadable", "The stored variants cannot be read; ask again.").into()),
+                Resolved::Variant(_) => {
+                    Err(Failure::new("unreadable", "The stored variants cannot be read; ask again.").into())
+                }
             }
         }
     }
@@ -74,11 +81,11 @@ async fn look(session: &Session, mut lookup: Lookup<'static>, reload: bool) -> (
 /// Lets the page know what a refresh behind a stale answer found. That it failed shows in the answer itself
 /// ("offline"), or nothing has changed.
 fn refresh(flight: Promise, on_update: Option<Function>) {
-    spawn_local(async move {
+    js::spawn(Box::pin(async move {
         if let (Ok(answer), Some(listener)) = (JsFuture::from(flight).await, on_update) {
             js::call(&listener, &answer);
         }
-    });
+    }));
 }
 
 /// Sends a request, or joins the one that is under way for the same key.
@@ -90,11 +97,11 @@ fn fly(session: &Rc<Session>, fetch: Fetch<'static>, kept: Option<Record>, ask: 
     let abort = AbortController::new()?;
     let id = session.flights.id();
     let (of, signal, ask) = (Rc::clone(session), abort.clone(), ask.clone());
-    let answer = future_to_promise(async move {
+    let answer = js::promise(Box::pin(async move {
         let answer = flight(&of, fetch, kept, &ask, &signal).await;
         of.flights.ended(id);
         answer
-    });
+    }));
     session.flights.begun(id, key, answer.clone(), abort);
     Ok(answer)
 }
@@ -183,4 +190,3 @@ fn wanted(session: &Rc<Session>, meta: EntryMeta) -> Wanted {
     let session = Rc::clone(session);
     Rc::new(move || session.is_open() && session.purges.borrow().epochs().purged(&meta).is_none())
 }
-

@@ -23,7 +23,11 @@ pub(crate) struct Flights {
 impl Flights {
     /// The answer that a request for `key` will give, when one is under way.
     pub(crate) fn find(&self, key: &str) -> Option<Promise> {
-        self.flying.borrow().iter().find(|flight| flight.key.as_deref() == Some(key)).map(|flight| flight.answer.clone())
+        self.flying
+            .borrow()
+            .iter()
+            .find(|flight| flight.key.as_deref() == Some(key))
+            .map(|flight| flight.answer.clone())
     }
 
     /// A number for the next request.

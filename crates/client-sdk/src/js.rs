@@ -1,8 +1,11 @@
 //! Small bridges to JavaScript values.
 
-use js_sys::{Array, Function, Object, Reflect};
+use std::pin::Pin;
+
+use js_sys::{Array, Function, JsString, Object, Promise, Reflect};
 use tiercel_core::key::Params;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::answer::Failure;
 
@@ -14,7 +17,21 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = reportError)]
     fn report_error(error: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_namespace = JSON)]
-    pub(crate) fn parse(text: &js_sys::JsString) -> Result<JsValue, JsValue>;
+    pub(crate) fn parse(text: &JsString) -> Result<JsValue, JsValue>;
+}
+
+/// Something to be done. Boxed, because every concrete future that meets a generic function of the runtime makes
+/// another copy of that function.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A promise of what `work` gives.
+pub(crate) fn promise(work: Work<Result<JsValue, JsValue>>) -> Promise {
+    future_to_promise(work)
+}
+
+/// Begins `work`, for which nobody waits.
+pub(crate) fn spawn(work: Work<()>) {
+    spawn_local(work);
 }
 
 /// What stands at the end of `path` from the global object; `None` when a step of it is missing.
@@ -54,7 +71,7 @@ pub(crate) fn strings_of(value: &JsValue) -> Vec<String> {
 
 /// A string that is Unicode. One with a lone surrogate is not: made into UTF-8 it would read like another one.
 pub(crate) fn text(value: &JsValue) -> Option<String> {
-    value.dyn_ref::<js_sys::JsString>().filter(|text| text.is_valid_utf16())?.as_string()
+    value.dyn_ref::<JsString>().filter(|text| text.is_valid_utf16())?.as_string()
 }
 
 /// Calls a listener of the page. What it throws is the page's, and reported as such.
@@ -89,16 +106,11 @@ pub(crate) fn params(value: &JsValue) -> Result<Params, Failure> {
         if value.is_undefined() || value.is_null() {
             continue;
         }
-        let Some(value) = text(&value).or_else(|| number(&value)) else {
+        let Some(value) = text(&value) else {
             let message = format!("The parameter `{name}` must be a string of well-formed Unicode; convert it first.");
             return Err(Failure::new("bad-params", message));
         };
         params.set(&name, Some(value));
     }
     Ok(params)
-}
-
-/// A whole number, as people write it.
-fn number(value: &JsValue) -> Option<String> {
-    value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15).map(|n| format!("{n:.0}"))
 }

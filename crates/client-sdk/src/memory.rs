@@ -1,7 +1,5 @@
 //! Records in memory: for as long as the page lives, and where IndexedDB cannot be used.
 
-use std::collections::BTreeMap;
-
 use tiercel_core::time::Timestamp;
 
 /// Most records that are kept; those that expire first go first.
@@ -17,49 +15,50 @@ pub(crate) trait Kept {
     fn expires(&self) -> Timestamp;
 }
 
-/// Records by key.
+/// Records, few enough to be looked through.
 pub(crate) struct Memory<R> {
-    records: BTreeMap<String, R>,
+    records: Vec<R>,
 }
 
 impl<R: Kept> Memory<R> {
     /// Nothing.
     pub(crate) const fn new() -> Self {
-        Self { records: BTreeMap::new() }
+        Self { records: Vec::new() }
     }
 
     /// The record under `key`.
     pub(crate) fn get(&self, key: &str) -> Option<&R> {
-        self.records.get(key)
+        self.records.iter().find(|record| record.key() == key)
     }
 
     /// Stores a record.
     pub(crate) fn put(&mut self, record: R) {
-        self.records.insert(record.key().to_owned(), record);
+        self.remove(record.key());
+        self.records.push(record);
         if self.records.len() > CAPACITY {
-            let first = self.records.values().min_by_key(|record| record.expires()).map(|record| record.key().to_owned());
-            if let Some(first) = first {
-                self.records.remove(&first);
+            let first = self.records.iter().enumerate().min_by_key(|(_, record)| record.expires());
+            if let Some((at, _)) = first {
+                self.records.swap_remove(at);
             }
         }
     }
 
     /// Removes the record under `key`.
     pub(crate) fn remove(&mut self, key: &str) {
-        self.records.remove(key);
+        self.records.retain(|record| record.key() != key);
     }
 
     /// Removes the records that any of `names` purges, and gives their keys.
     pub(crate) fn purge(&mut self, names: &[String]) -> Vec<String> {
         let hit = |record: &R| record.groups().iter().any(|group| names.contains(group));
-        let keys: Vec<String> = self.records.values().filter(|r| hit(r)).map(|r| r.key().to_owned()).collect();
-        self.records.retain(|_, record| !hit(record));
+        let keys: Vec<String> = self.records.iter().filter(|r| hit(r)).map(|r| r.key().to_owned()).collect();
+        self.records.retain(|record| !hit(record));
         keys
     }
 
     /// Removes what has expired.
     pub(crate) fn sweep(&mut self, now: Timestamp) {
-        self.records.retain(|_, record| record.expires() > now);
+        self.records.retain(|record| record.expires() > now);
     }
 
     /// Removes everything.

@@ -78,7 +78,7 @@ fn begin(request: &OriginRequest, abort: &AbortController) -> Result<Promise, Js
 
 async fn wait(promise: Result<Promise, JsValue>, limit: u64) -> Result<JsValue, FetchFailure> {
     let promise = promise.map_err(|_| FetchFailure::Network)?;
-    match within(limit, JsFuture::from(promise)).await {
+    match within(limit, Box::pin(JsFuture::from(promise))).await {
         Some(Ok(value)) => Ok(value),
         Some(Err(_)) => Err(FetchFailure::Network),
         None => Err(FetchFailure::Timeout),

@@ -14,10 +14,10 @@ use tiercel_core::meta::EntryMeta;
 use tiercel_core::policy::{Policy, USER_ID};
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
-use wasm_bindgen_futures::spawn_local;
 
 use crate::answer::Failure;
 use crate::flights::Flights;
+use crate::js::spawn;
 use crate::purges::Purges;
 use crate::store::Store;
 use crate::sync::Sync;
@@ -96,7 +96,7 @@ impl Session {
             scope,
         });
         OPEN.with_borrow_mut(|open| open.push(Rc::downgrade(&session)));
-        spawn_local(sweep(Rc::downgrade(&session)));
+        spawn(Box::pin(sweep(Rc::downgrade(&session))));
         Ok(session)
     }
 
@@ -105,8 +105,13 @@ impl Session {
     pub(crate) fn ensure_open(&self) -> Result<(), Failure> {
         match self.state.get() {
             State::Open => Ok(()),
-            State::Closed => Err(Failure::new("closed", "This cache was closed, or another user's was opened; open() again.")),
-            State::LoggedOut => Err(Failure::new("logged-out", "The user logged out and this cache is gone; open() again after signing in.")),
+            State::Closed => {
+                Err(Failure::new("closed", "This cache was closed, or another user's was opened; open() again."))
+            }
+            State::LoggedOut => Err(Failure::new(
+                "logged-out",
+                "The user logged out and this cache is gone; open() again after signing in.",
+            )),
         }
     }
 
@@ -154,7 +159,9 @@ impl Session {
             params.set(USER_ID, self.user.clone());
         }
         let Some(path) = self.engine.locate(&known.name, &params) else {
-            let message = format!("A parameter in the path of `{class}` is missing or empty; see `match` of the class in the policy.");
+            let message = format!(
+                "A parameter in the path of `{class}` is missing or empty; see `match` of the class in the policy."
+            );
             return Err(Failure::new("missing-parameter", message));
         };
         let mut fields = Fields::new();
@@ -167,7 +174,9 @@ impl Session {
     /// never stored.
     pub(crate) fn key_of(&self, ask: &Ask) -> Option<(String, Vec<String>)> {
         let now = self.moment();
-        let Received::Lookup(lookup) = self.engine.receive(ask.head.clone(), self.credential(), now) else { return None };
+        let Received::Lookup(lookup) = self.engine.receive(ask.head.clone(), self.credential(), now) else {
+            return None;
+        };
         let key = lookup.key().as_str().to_owned();
         let meta = EntryMeta {
             key: key.clone(),
@@ -252,5 +261,7 @@ fn engine() -> Result<&'static Engine, Failure> {
     static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
     let policy = || Policy::decode(include_bytes!(concat!(env!("OUT_DIR"), "/policy.bin"))).ok();
     let engine = ENGINE.get_or_init(|| policy().map(|policy| Engine::new(policy, Tier::Sdk)));
-    engine.as_ref().ok_or_else(|| Failure::new("bad-policy", "The policy inside is of another release; run `cargo xtask build` again."))
+    engine.as_ref().ok_or_else(|| {
+        Failure::new("bad-policy", "The policy inside is of another release; run `cargo xtask build` again.")
+    })
 }

@@ -7,7 +7,7 @@ use tiercel_core::exchange::PutPlan;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
-use crate::disk::{self, Disk, Wanted};
+use crate::disk::{self, Change, Disk, Wanted};
 use crate::js;
 use crate::memory::{Kept, Memory};
 use crate::record::Record;
@@ -46,7 +46,7 @@ impl Store {
         let found = match held {
             Some(record) => copy(&record),
             None => {
-                let value = self.disk.get(key).await.ok().flatten()?;
+                let value = self.disk.get(key).await.ok().filter(|value| !value.is_undefined())?;
                 Record::read(value, key)
             }
         };
@@ -62,8 +62,8 @@ impl Store {
     /// Stores a response, and the marker of its variants, if `wanted` still holds when the write begins.
     pub(crate) async fn put(&self, plan: &PutPlan, data: &JsValue, now: Timestamp, wanted: Wanted) {
         let records: Vec<Record> = Record::new(plan, data, now).into_iter().chain(Record::marker(plan, now)).collect();
-        let values = records.iter().map(|record| record.value().clone()).collect();
-        let on_disk = self.disk.put(values, Rc::clone(&wanted)).await.is_ok();
+        let values: Vec<JsValue> = records.iter().map(|record| record.value().clone()).collect();
+        let on_disk = self.disk.put(&values, &wanted).await.is_ok();
         let mut memory = self.memory.borrow_mut();
         for record in records {
             if on_disk {
@@ -78,7 +78,13 @@ impl Store {
 
     /// Gives the stored body of `kept` a new head. Where another tab stored something else meanwhile, that stays.
     /// Returns the record as it is now, with a body of its own.
-    pub(crate) async fn freshen(&self, plan: &PutPlan, kept: &Record, now: Timestamp, wanted: Wanted) -> Option<Record> {
+    pub(crate) async fn freshen(
+        &self,
+        plan: &PutPlan,
+        kept: &Record,
+        now: Timestamp,
+        wanted: Wanted,
+    ) -> Option<Record> {
         let key = plan.key.as_str();
         let held = self.memory.borrow().get(key).cloned();
         if let Some(held) = held {
@@ -94,8 +100,8 @@ impl Store {
             let stored = Record::read(value, &of).filter(|stored| stored.is_same_entry(&kept))?;
             Some(Record::new(&plan, &stored.data(), now)?.value().clone())
         };
-        let value = self.disk.update(key, wanted, Rc::new(change)).await.ok().flatten()?;
-        Record::read(value, key)
+        let change: Change = Rc::new(change);
+        Record::read(self.disk.update(key, &wanted, &change).await.ok()?, key)
     }
 
     /// Removes the record under `key`.

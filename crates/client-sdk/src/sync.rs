@@ -9,9 +9,9 @@ use std::rc::{Rc, Weak};
 
 use tiercel_core::invalidation::Purge;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{BroadcastChannel, CustomEvent, CustomEventInit, EventTarget, MessageEvent, ServiceWorker};
 
+use crate::js::spawn;
 use crate::session::Session;
 use crate::{drive, js, wipe};
 
@@ -59,7 +59,7 @@ impl Sync {
         }
         let _ = page().remove_event_listener_with_callback(&self.event, lines.told.as_ref().unchecked_ref());
         // A message that is on its way to the closures must find them.
-        spawn_local(async move { drop(lines) });
+        spawn(Box::pin(async move { drop(lines) }));
     }
 
     /// Tells other tabs and the Service Worker what was purged.
@@ -109,18 +109,18 @@ fn hear(session: Rc<Session>, message: &JsValue) {
     match js::get(message, "type").as_string().unwrap_or_default().as_str() {
         "purge" => {
             let (event, names) = (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
-            spawn_local(async move { session.purge(event.as_deref(), &names, Purge::Hard).await });
+            spawn(Box::pin(async move { session.purge(event.as_deref(), &names, Purge::Hard).await }));
         }
         "stored" => {
             let Some(key) = js::get(message, "key").as_string() else { return };
             let Some(ask) = session.watchers.ask(&key) else { return };
-            spawn_local(async move {
+            spawn(Box::pin(async move {
                 if let Some(answer) = drive::peek(&session, &ask).await {
                     session.watchers.tell(&key, &answer);
                 }
-            });
+            }));
         }
-        "logout" => spawn_local(async move { wipe::logged_out_elsewhere(&session).await }),
+        "logout" => spawn(Box::pin(async move { wipe::logged_out_elsewhere(&session).await })),
         _ => {}
     }
 }
@@ -132,7 +132,7 @@ fn obey(session: Rc<Session>, detail: &JsValue) {
     }
     let event = js::get(detail, "event").as_string().unwrap_or_default();
     let params = js::params(&js::get(detail, "params"));
-    spawn_local(async move {
+    spawn(Box::pin(async move {
         let done = match params {
             Ok(params) => session.invalidate(&event, params).await,
             Err(failure) => Err(failure),
@@ -140,7 +140,7 @@ fn obey(session: Rc<Session>, detail: &JsValue) {
         if let Err(failure) = done {
             js::report(&js_sys::Error::new(failure.message()).into());
         }
-    });
+    }));
 }
 
 fn tell_worker(message: &JsValue) {

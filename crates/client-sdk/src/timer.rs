@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use futures_util::future::{Either, select};
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
+
+use crate::js::{Work, spawn};
 
 #[wasm_bindgen]
 extern "C" {
@@ -77,12 +78,12 @@ impl Drop for Sleep {
 
 /// `work`'s result, or `None` when it takes longer than `millis`. It then goes on by itself: a request that
 /// IndexedDB has begun must not lose its callbacks, and a connection that opens late must be closed again.
-pub(crate) async fn within<T: 'static>(millis: u64, work: impl Future<Output = T> + 'static) -> Option<T> {
+pub(crate) async fn within<T: 'static>(millis: u64, work: Work<T>) -> Option<T> {
     let limit = pin!(sleep(millis));
-    match select(Box::pin(work), limit).await {
+    match select(work, limit).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(((), work)) => {
-            spawn_local(async move { drop(work.await) });
+            spawn(Box::pin(async move { drop(work.await) }));
             None
         }
     }

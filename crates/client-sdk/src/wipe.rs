@@ -39,19 +39,21 @@ async fn erase(session: &Rc<Session>) {
     session.end(State::LoggedOut);
     session.watchers.clear();
     let prefix = session.engine.namespace(session.user.as_deref()).cache_prefix();
-    let _ = within(LIMIT, delete_caches(prefix)).await;
+    let _ = within(LIMIT, Box::pin(delete_caches(prefix))).await;
 }
 
 /// Cache Storage belongs to page and Service Worker alike. Insecure pages have none.
-async fn delete_caches(prefix: String) -> Result<(), JsValue> {
-    let Some(caches) = js::global(&["caches"]).map(JsCast::unchecked_into::<CacheStorage>) else { return Ok(()) };
+async fn delete_caches(prefix: String) -> Result<JsValue, JsValue> {
+    let Some(caches) = js::global(&["caches"]).map(JsCast::unchecked_into::<CacheStorage>) else {
+        return Ok(JsValue::UNDEFINED);
+    };
     let names = settle(caches.keys()).await?;
     for name in Array::from(&names).iter().filter_map(|name| name.as_string()) {
         if name.starts_with(&prefix) {
             settle(caches.delete(&name)).await?;
         }
     }
-    Ok(())
+    Ok(JsValue::UNDEFINED)
 }
 
 async fn settle(promise: Promise) -> Result<JsValue, JsValue> {

@@ -2,12 +2,15 @@
 
 mod check;
 mod compile;
+mod describe;
 pub mod model;
 pub mod place;
 mod units;
 
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
+
+pub use describe::{describe, reference};
 
 use super::Policy;
 use model::Document;

@@ -1,0 +1,104 @@
+// The way to the Service Worker. Needs no wasm, so that the worker can start while that loads.
+
+import { TiercelError } from "./error.js";
+
+/** Longest wait for a new worker, in milliseconds: a page must not hang on it. */
+const CONTROL_LIMIT = 10_000;
+/** A worker that claims its pages only after its activation does so soon. Milliseconds. */
+const CLAIM_GRACE = 500;
+/** Longest wait for what the page loads first, in milliseconds. */
+const LOAD_LIMIT = 3_000;
+/** Longest wait for the worker's answer to a message, in milliseconds. */
+const ANSWER_LIMIT = 3_000;
+
+export async function register({ url = "/sw.js" } = {}) {
+  const workers = globalThis.navigator?.serviceWorker;
+  if (!workers) return null;
+  const firstVisit = workers.controller === null;
+  let registration;
+  try {
+    registration = await workers.register(url);
+  } catch (cause) {
+    const message = `The Service Worker ${url} cannot be registered (${cause?.message ?? cause}); is it served over https as JavaScript, with a CSP that allows it?`;
+    throw new TiercelError({ code: "register-failed", message }, { cause });
+  }
+  const worker = () => workers.controller ?? registration.active;
+  if (firstVisit) {
+    await Promise.all([controlled(workers, registration), pageLoaded()]);
+    // Before anybody is identified: the next visit also begins as nobody's.
+    await ask(worker(), { type: "tiercel:warm", urls: loadedUrls() });
+  }
+
+  let identified;
+  // A new version of the worker must be told again.
+  workers.addEventListener("controllerchange", () => {
+    if (identified) ask(worker(), identified);
+  });
+  return {
+    async identify(user) {
+      identified = { type: "tiercel:identify", user };
+      await ask(worker(), identified);
+    },
+    onMessage(listener) {
+      const heard = ({ data }) => listener(data);
+      workers.addEventListener("message", heard);
+      workers.startMessages();
+      return () => workers.removeEventListener("message", heard);
+    },
+  };
+}
+
+/** Resolves when a worker controls the page, or it is clear that none will: after a forced reload, for example. */
+function controlled(workers, registration) {
+  if (workers.controller) return undefined;
+  const coming = registration.installing ?? registration.waiting ?? registration.active;
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(limit);
+      workers.removeEventListener("controllerchange", done);
+      coming.removeEventListener("statechange", look);
+      resolve();
+    };
+    const look = () => {
+      if (coming.state === "activated") setTimeout(done, CLAIM_GRACE);
+      if (coming.state === "redundant") done();
+    };
+    const limit = setTimeout(done, CONTROL_LIMIT);
+    workers.addEventListener("controllerchange", done);
+    coming.addEventListener("statechange", look);
+    look();
+  });
+}
+
+/** Resolves when the page has loaded what it starts with; what loads later, the worker sees. */
+function pageLoaded() {
+  if (globalThis.document?.readyState === "complete") return undefined;
+  return new Promise((resolve) => {
+    setTimeout(resolve, LOAD_LIMIT);
+    globalThis.addEventListener("load", () => resolve(), { once: true });
+  });
+}
+
+/** The page and what it loaded, of this origin. */
+function loadedUrls() {
+  const { href, origin } = globalThis.location;
+  const names = [href, ...performance.getEntriesByType("resource").map(({ name }) => name)];
+  const urls = names.filter((name) => name.startsWith(`${origin}/`)).map((name) => name.split("#")[0]);
+  return [...new Set(urls)];
+}
+
+/** Sends a message and waits for the worker to answer it, or long enough. */
+function ask(worker, message) {
+  if (!worker) return undefined;
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    const done = () => {
+      clearTimeout(limit);
+      port1.close();
+      resolve();
+    };
+    const limit = setTimeout(done, ANSWER_LIMIT);
+    port1.onmessage = done;
+    worker.postMessage(message, [port2]);
+  });
+}

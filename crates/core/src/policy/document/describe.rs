@@ -1,0 +1,254 @@
+//! Documentation in Markdown: of policies in general ([`reference`]), and of one compiled policy ([`describe`]).
+
+mod reference;
+
+pub use reference::reference;
+
+use crate::invalidation::{Purge, PurgeRule};
+use crate::key::Namespace;
+use crate::policy::{
+    Anonymous, Authority, Device, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope, Store,
+};
+use crate::principal::Identity;
+use crate::time::DeltaSeconds;
+
+/// What one compiled policy does: its classes, events, names and limits. Markdown that ends in a line break.
+#[must_use]
+pub fn describe(policy: &Policy) -> String {
+    let mut out = format!(
+        "# Policy `{}`, version {}\n\nWritten by `cargo xtask build` from the policy that it compiled.\n\n{}",
+        policy.name,
+        policy.version,
+        identity(policy.identity.as_ref()),
+    );
+    out.push_str(
+        "\n## Classes\n\nEdge and device: fresh for *ttl*, then stale while one refresh runs (*swr*), stale when the \
+         origin or the network fails (*sie*), kept (*keep*); the last three count from the end of ttl.\n",
+    );
+    table(
+        &mut out,
+        &[
+            "class",
+            "requests",
+            "scope",
+            "key",
+            "`Cache-Control` in browsers",
+            "edge: ttl / swr / sie / keep",
+            "device: ttl / swr / keep",
+        ],
+        policy.classes.iter().enumerate().map(|(index, class)| class_row(policy, index, class)),
+    );
+    out.push_str("\n### Limits and labels\n");
+    table(
+        &mut out,
+        &["class", "query", "tags", "further fields", "without a credential", "origin's time", "longest body"],
+        policy.classes.iter().map(limits_row),
+    );
+    out.push_str(&format!(
+        "\n## Events\n\nAn event counts when the origin answered 2xx. At the edge, others stop getting what it invalidates within {}.\n",
+        span(policy.bound)
+    ));
+    let events = policy.events.iter().enumerate().map(|(index, event)| event_row(policy, index, event));
+    table(&mut out, &["event", "trigger", "edge", "device"], events);
+    out.push_str(&names(policy));
+    out
+}
+
+fn identity(identity: Option<&Identity>) -> String {
+    let Some(identity) = identity else { return "Users are not told apart.\n".to_owned() };
+    let mut from: Vec<String> = Vec::new();
+    from.extend(identity.bearer.then(|| "`Authorization: Bearer`".to_owned()));
+    from.extend(identity.cookie.as_ref().map(|name| format!("the cookie {}", code(name))));
+    let required = [("iss", &identity.issuer), ("aud", &identity.audience)].into_iter();
+    let required: String =
+        required.filter_map(|(claim, value)| Some(format!(", `{claim}` {}", code(value.as_ref()?)))).collect();
+    format!(
+        "Users are recognised by a JWT ({}{required}) in {}; the claim {} is the user's id. Clocks may differ by {}.\n",
+        identity.algorithm,
+        from.join(" or else in "),
+        code(&identity.subject),
+        span(identity.leeway),
+    )
+}
+
+fn class_row(policy: &Policy, index: usize, class: &ResourceClass) -> Vec<String> {
+    let key = class.key.to_string();
+    vec![
+        code(&class.name),
+        requests(policy, LeadsTo::Class(index)),
+        match class.scope {
+            Scope::Public => "public".to_owned(),
+            Scope::User => "user".to_owned(),
+        },
+        if key.is_empty() { "–".to_owned() } else { code(&key) },
+        class.browser.as_deref().map_or_else(|| "the origin's".to_owned(), code),
+        match (class.edge, class.authority) {
+            (None, _) => "never".to_owned(),
+            (Some(l), Authority::Origin) => format!("the origin's word (RFC 9111), keep {}", window(l.keep)),
+            (Some(Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }), Authority::Policy) => {
+                [span(ttl), window(stale_while_revalidate), window(stale_if_error), window(keep)].join(" / ")
+            }
+        },
+        class.device.map_or_else(|| "never".to_owned(), device),
+    ]
+}
+
+fn device(Device { store, lifetimes }: Device) -> String {
+    let store = match store {
+        Store::CacheStorage => "Cache Storage",
+        Store::IndexedDb => "IndexedDB",
+    };
+    let windows = [span(lifetimes.ttl), window(lifetimes.stale_while_revalidate), window(lifetimes.keep)];
+    format!("{store} {}", windows.join(" / "))
+}
+
+fn limits_row(class: &ResourceClass) -> Vec<String> {
+    vec![
+        code(&class.name),
+        match &class.query {
+            Query::All => "all of it".to_owned(),
+            Query::Listed(names) => list(names.iter().map(|name| code(name))),
+        },
+        list(class.tags.iter().map(|tag| code(&tag.to_string()))),
+        list(class.headers.iter().map(|(name, value)| code(&format!("{name}: {value}")))),
+        match (class.scope, class.anonymous) {
+            (Scope::Public, _) => "–".to_owned(),
+            (Scope::User, Anonymous::Pass) => "the origin's answer, uncached".to_owned(),
+            (Scope::User, Anonymous::Refuse) => "401".to_owned(),
+        },
+        span(class.timeout),
+        size(class.max_body),
+    ]
+}
+
+fn event_row(policy: &Policy, index: usize, event: &Event) -> Vec<String> {
+    let purge = match event.purge {
+        Purge::Soft if !event.edge.is_empty() => "soft: ",
+        _ => "",
+    };
+    vec![
+        code(&event.name),
+        requests(policy, LeadsTo::Event(index)),
+        format!("{purge}{}", rules(&event.edge)),
+        if event.wipe { "**everything of the user**".to_owned() } else { rules(&event.device) },
+    ]
+}
+
+fn rules(rules: &[PurgeRule]) -> String {
+    if rules.is_empty() {
+        return "nothing".to_owned();
+    }
+    list(rules.iter().map(|rule| {
+        let name = code(&rule.name.to_string());
+        match &rule.when {
+            None => name,
+            Some(when) => {
+                let any_of: Vec<String> = when.any_of.iter().map(|word| code(word)).collect();
+                format!("{name} (unless the answer's {} holds none of {})", code(&when.pointer), any_of.join(", "))
+            }
+        }
+    }))
+}
+
+fn names(policy: &Policy) -> String {
+    let mut out = "\n## Names on the device\n\nFor the user `abc123`; other ids are escaped to letters, digits, `-`, `.` and `%XX`.\n".to_owned();
+    let namespace = Namespace::new(&policy.name, Some("abc123"));
+    let caches = policy.classes.iter().filter(|c| c.device.is_some_and(|d| d.store == Store::CacheStorage));
+    let caches = caches.map(|c| (c.name.clone(), namespace.cache(&c.name, policy.version)));
+    let database = [("IndexedDB database".to_owned(), namespace.database())].into_iter();
+    let rows = database.chain(caches.map(|(class, name)| (format!("cache of {}", code(&class)), name)));
+    table(&mut out, &["store", "name"], rows.map(|(what, name)| vec![what, code(&name)]));
+    if !policy.local.is_empty() {
+        out.push_str("\n## Stores that only the device has\n");
+        let rows = policy.local.iter().map(|store| {
+            let kept = store.ttl.map_or_else(|| "until logout".to_owned(), span);
+            vec![code(&store.name), store.max_entries.to_string(), kept]
+        });
+        table(&mut out, &["store", "most entries", "kept"], rows);
+    }
+    out
+}
+
+fn requests(policy: &Policy, leads_to: LeadsTo) -> String {
+    let routes = policy.routes.iter().filter(|route| route.leads_to == leads_to);
+    list(routes.map(|route| code(&format!("{} {}", route.method.as_deref().unwrap_or("*"), route.pattern))))
+}
+
+fn table(out: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    out.push_str(&format!("\n| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len())));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() { "–".to_owned() } else { items.join("<br>") }
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// A bar would end the cell, in code too.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn window(delta: DeltaSeconds) -> String {
+    if delta == DeltaSeconds::ZERO { "–".to_owned() } else { span(delta) }
+}
+
+/// As a policy writes it where one unit does, else in several: `90d`, `1h 30m`.
+fn span(delta: DeltaSeconds) -> String {
+    let mut left = delta.get();
+    let mut parts: Vec<String> = Vec::new();
+    for (size, unit) in [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
+        if left >= size {
+            parts.push(format!("{}{unit}", left / size));
+            left %= size;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"), (1, "B")];
+    let (factor, unit) =
+        units.into_iter().find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor)).unwrap_or((1, "B"));
+    format!("{} {unit}", bytes / factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reference::EXAMPLE;
+    use super::*;
+    use crate::policy::document::read;
+
+    #[test]
+    fn a_policy_is_described_with_all_its_names() {
+        for text in [
+            include_str!("../../../../../policies/videomi.json"),
+            include_str!("../../../../../policies/http.json"),
+            EXAMPLE,
+        ] {
+            let policy = read(text).policy.expect("a policy");
+            let described = describe(&policy);
+            for name in policy.classes.iter().map(|c| &c.name).chain(policy.events.iter().map(|e| &e.name)) {
+                assert!(described.contains(&format!("| `{name}` | ")), "{name} in {described}");
+            }
+            for store in &policy.local {
+                assert!(described.contains(&format!("| `{}` | {} | ", store.name, store.max_entries)), "{described}");
+            }
+        }
+    }
+
+    #[test]
+    fn spans_and_sizes_read_as_policies_write_them() {
+        for (secs, expected) in [(0, "0s"), (300, "5m"), (5_400, "1h 30m"), (31_536_000, "1y"), (90 * 86_400, "90d")] {
+            assert_eq!(span(DeltaSeconds::new(secs)), expected);
+        }
+        assert_eq!((size(25 << 20).as_str(), size(1_500).as_str()), ("25 MB", "1500 B"));
+    }
+}

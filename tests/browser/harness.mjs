@@ -1,0 +1,150 @@
+// What the browser tests share: headless Chromium and a small web site, on free ports, gone when the test ends.
+
+import { createServer } from "node:http";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import puppeteer from "puppeteer-core";
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** A file of the build. */
+export function built(...parts) {
+  return path.join(process.env.TIERCEL_DIST ?? path.join(ROOT, "dist"), ...parts);
+}
+
+/** Chromium with an empty profile. `close()` ends it and removes the profile. */
+export async function chromium() {
+  const profile = await mkdtemp(path.join(tmpdir(), "tiercel-chromium-"));
+  const browser = await puppeteer.launch({
+    executablePath: process.env.CHROME ?? "/usr/bin/chromium",
+    headless: true,
+    userDataDir: profile,
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync",
+    ],
+  });
+  return {
+    browser,
+    async close() {
+      await browser.close();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/**
+ * A web site: `/sw.js` of the build, an empty page at `/`, and whatever `answer(request, response)` answers first.
+ * It counts what reaches it, can be taken down and comes back on the same port.
+ */
+export async function site(answer = () => false) {
+  const requests = [];
+  const sw = await readFile(built("sw.js"));
+  const handle = async (request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    if (await answer(request, response)) return;
+    if (request.url === "/sw.js") {
+      response.writeHead(200, { "content-type": "text/javascript", "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" });
+      return response.end(sw);
+    }
+    if (request.url === "/" || request.url.startsWith("/?")) {
+      response.writeHead(200, { "content-type": "text/html", "cache-control": "no-cache" });
+      return response.end("<!doctype html><title>site</title><link rel=icon href=data:,>");
+    }
+    response.writeHead(404, { "content-type": "text/plain" });
+    response.end("not found");
+  };
+  let server;
+  const listen = (port) =>
+    new Promise((resolve, reject) => {
+      server = createServer((request, response) => void handle(request, response));
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", () => resolve(server.address().port));
+    });
+  const port = await listen(0);
+  /** Nothing to do when it is down already. */
+  const down = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    /** How many requests for `path` arrived. */
+    count: (wanted) => requests.filter((line) => line.split(" ")[1] === wanted).length,
+    down,
+    up: () => listen(port),
+    close: down,
+  };
+}
+
+/** A page whose requests go through the site's Service Worker. */
+export async function controlledPage(browser, url) {
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/sw.js");
+    await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller) {
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+    }
+  });
+  return page;
+}
+
+/** Sends the worker a message and waits until it has done what it asks for. */
+export function tell(page, message) {
+  return page.evaluate(
+    (message) =>
+      new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = ({ data }) => resolve(data);
+        navigator.serviceWorker.controller.postMessage(message, [port2]);
+      }),
+    message,
+  );
+}
+
+/** Fetches in the page: status, header fields and body. */
+export function get(page, url, headers = {}) {
+  return page.evaluate(
+    async (url, headers) => {
+      const response = await fetch(url, { headers });
+      return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() };
+    },
+    url,
+    headers,
+  );
+}
+
+/** Stops every Service Worker of the browser; the next event starts it anew. */
+export async function stopWorkers(page) {
+  const session = await page.createCDPSession();
+  await session.send("ServiceWorker.enable");
+  await session.send("ServiceWorker.stopAllWorkers");
+  await session.detach();
+}
+
+/** Moves the clock of the running worker. A restart sets it right again. */
+export async function moveWorkerClock(browser, seconds) {
+  const target = await browser.waitForTarget((target) => target.type() === "service_worker");
+  const worker = await target.worker();
+  await worker.evaluate((ms) => {
+    const real = Date.now.bind(Date);
+    Date.now = () => real() + ms;
+  }, seconds * 1000);
+}
+
+/** Waits until `check` gives something true; it is asked again whenever the event loop is free. */
+export async function until(check, what) {
+  const end = Date.now() + 10_000;
+  for (;;) {
+    const result = await check();
+    if (result) return result;
+    if (Date.now() > end) throw new Error(`waited 10 s in vain until ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
