@@ -4,7 +4,7 @@ use crate::engine::{Engine, Tier};
 use crate::exchange::{Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
 use crate::field::Fields;
 use crate::head::{RequestHead, ResponseHead};
-use crate::invalidation::{Facts, TagEpochs};
+use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::meta::EntryMeta;
 use crate::policy::document::place::{Place, Places, join};
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store};
@@ -168,8 +168,8 @@ impl Explainer<'_> {
         let why = conclusion.delivery.status.detail.unwrap_or("method");
         let place = class.filter(|_| why == "never-stored").and_then(|c| self.place(c, "edge"));
         part.facts.push(Fact { label: "decision".into(), value: format!("pass to the origin, store nothing ({why})"), place });
-        if let Some((name, at)) = self.event(edge) {
-            part.cite("event", format!("{name}, when the origin answers 2xx"), Some(self.places.of(&at)));
+        if let Some((event, at)) = self.event(edge) {
+            part.cite("event", format!("{}, when the origin answers 2xx", event.name), Some(self.places.of(&at)));
             let names = conclusion.invalidation.map(|i| i.names).unwrap_or_default();
             let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
             part.cite("invalidates", names, Some(self.places.of(&join(&at, "edge"))));
@@ -179,17 +179,14 @@ impl Explainer<'_> {
     fn on_device(&self, class: Option<&ResourceClass>) -> Part {
         let mut part = Part::new("device");
         let sdk = Engine::new(self.policy.clone(), Tier::Sdk);
-        if let Some((name, at)) = self.event(&sdk) {
-            let params = self.event_params(&sdk);
-            if let Some(event) = self.policy.event(&name, params) {
-                let invalidation = sdk.invalidate(&event, &Facts::default());
-                let what = match (invalidation.wipe, invalidation.names.is_empty()) {
-                    (true, _) => "everything of this user: database and caches".to_owned(),
-                    (false, true) => "nothing".to_owned(),
-                    (false, false) => invalidation.names.join(", "),
-                };
-                part.cite("invalidates", what, Some(self.places.of(&join(&at, "device"))));
-            }
+        if let Some((event, at)) = self.event(&sdk) {
+            let invalidation = sdk.invalidate(&event, &Facts::default());
+            let what = match (invalidation.wipe, invalidation.names.is_empty()) {
+                (true, _) => "everything of this user: database and caches".to_owned(),
+                (false, true) => "nothing".to_owned(),
+                (false, false) => invalidation.names.join(", "),
+            };
+            part.cite("invalidates", what, Some(self.places.of(&join(&at, "device"))));
             return part;
         }
         let Some(class) = class else {
@@ -219,19 +216,11 @@ impl Explainer<'_> {
         part
     }
 
-    fn event(&self, engine: &Engine) -> Option<(String, String)> {
-        let path = self.request(Fields::new()).target.path;
-        let found = engine.events.find(self.method, &path)?;
-        let LeadsTo::Event(index) = self.policy.routes.get(found.route)?.leads_to else { return None };
-        let name = self.policy.events.get(index)?.name.clone();
-        let at = join("/events", &name);
-        Some((name, at))
-    }
-
-    fn event_params(&self, engine: &Engine) -> crate::key::Params {
-        let head = self.request(Fields::new());
+    fn event(&self, engine: &Engine) -> Option<(DomainEvent, String)> {
         let principal = self.principal(CredentialSource::Device);
-        crate::exchange::receive::event(engine, &head, principal.as_ref()).map(|e| e.params).unwrap_or_default()
+        let event = engine.event_of(&self.request(Fields::new()), principal.as_ref())?;
+        let at = join("/events", &event.name);
+        Some((event, at))
     }
 
     fn request(&self, fields: Fields) -> RequestHead {

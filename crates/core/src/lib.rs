@@ -18,5 +18,7 @@ pub mod key;
 pub mod meta;
 pub mod policy;
 pub mod principal;
+mod ruleset;
 pub mod semantics;
+pub mod tier;
 pub mod time;

@@ -1,7 +1,6 @@
 //! Last step: every field of an answer is written here, for every tier.
 
 use super::entry::{Entry, NEVER_KEPT};
-use super::fetch::without_body;
 use super::{Body, Context, Delivery, FetchFailure, Served};
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
@@ -40,7 +39,7 @@ pub(super) fn passed(context: &Context<'_>, head: ResponseHead, status: CacheSta
 pub(super) fn failure(context: &Context<'_>, failure: FetchFailure, status: CacheStatus) -> Delivery {
     let (code, text) = match failure {
         FetchFailure::Timeout => (504, "The origin did not answer in time, and nothing usable is stored."),
-        FetchFailure::Network if context.engine.tier().is_shared() => (502, "The origin cannot be reached, and nothing usable is stored."),
+        FetchFailure::Network if context.rules.tier.is_shared() => (502, "The origin cannot be reached, and nothing usable is stored."),
         FetchFailure::Network => (504, "There is no connection, and nothing usable is stored."),
     };
     answer(context, code, status.because(failure.token()), text)
@@ -55,7 +54,7 @@ pub(super) fn refusal(context: &Context<'_>, code: u16, reason: &'static str, te
 /// tells apart what was fetched at different times.
 pub(super) fn default_etag(context: &Context<'_>, fields: &mut Fields, status: u16, received: Timestamp) {
     let by_policy = context.class.is_some_and(|c| c.authority == Authority::Policy);
-    if by_policy && context.engine.tier().is_shared() && status == 200 && !fields.has("etag") {
+    if by_policy && context.rules.tier.is_shared() && status == 200 && !fields.has("etag") {
         fields.set("etag", format!("W/\"t{:x}\"", received.as_millis()));
     }
 }
@@ -135,7 +134,7 @@ fn finish(
     served: Served,
     trust: Trust,
 ) -> Delivery {
-    let tier = context.engine.tier();
+    let tier = context.rules.tier;
     head.fields.retain(|name, _| {
         let private = name.starts_with("x-tiercel-") || name == "cache-tag";
         !private && (name == "set-cookie" || !NEVER_KEPT.contains(&name))
@@ -205,4 +204,9 @@ fn labels(context: &Context<'_>, class: &ResourceClass, fields: &mut Fields) {
         }
     }
     fields.set(CACHE_GROUPS, cache_groups::write(groups.iter().map(String::as_str)));
+}
+
+/// A HEAD has no body, whatever GET would have (RFC 9110 §9.3.2).
+fn without_body(context: &Context<'_>, body: Body) -> Body {
+    if context.request.method == "HEAD" { Body::Empty } else { body }
 }

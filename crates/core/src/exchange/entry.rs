@@ -59,7 +59,7 @@ pub(super) fn plan(
     head: &ResponseHead,
     now: Timestamp,
 ) -> PutPlan {
-    let lifetimes = context.engine.tier.lifetimes(class).unwrap_or_default();
+    let lifetimes = context.rules.lifetimes(class);
     let selecting = vary::selecting_fields(class, head);
     let mut meta = EntryMeta {
         key: key.as_str().to_owned(),

@@ -4,8 +4,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::deliver;
 use super::entry::{self, Entry};
-use super::receive::normalised_query;
-use super::{Body, Conclusion, Context, Delivery, FetchFailure, Outcome, Served, StoreAction};
+use super::receive::{self, normalised_query};
+use super::{Conclusion, Context, Delivery, FetchFailure, Outcome, Served, StoreAction};
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::head::{RequestHead, ResponseHead};
@@ -13,6 +13,7 @@ use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta::EntryMeta;
 use crate::policy::{Authority, ResourceClass, Scope};
+use crate::principal::Credential;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::storable::{self, NoStoreReason};
 use crate::semantics::{freshness, validate};
@@ -132,7 +133,7 @@ impl<'e> Fetch<'e> {
         let mut head = self.context.request.clone();
         // The target names the host; a field of the client's must not.
         head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
-        let shared = self.context.engine.tier().is_shared();
+        let shared = self.context.rules.tier.is_shared();
         if let (true, Some(principal)) = (shared, &self.context.principal) {
             head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
         }
@@ -167,7 +168,7 @@ impl<'e> Fetch<'e> {
     #[must_use]
     pub fn facts_wanted(&self, status: u16) -> Vec<String> {
         match &self.context.event {
-            Some(event) if (200..300).contains(&status) => self.context.engine.policy().facts_wanted(event),
+            Some(event) if (200..300).contains(&status) => self.context.rules.policy.facts_wanted(event),
             _ => Vec::new(),
         }
     }
@@ -226,7 +227,7 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
         return None;
     }
     let mut found = match &context.event {
-        Some(event) if (200..300).contains(&head.status) => context.engine.invalidate(event, facts),
+        Some(event) if (200..300).contains(&head.status) => context.rules.invalidate(event, facts),
         _ => Invalidation::default(),
     };
     // RFC 9875 §3: the field counts on the answer to an unsafe method.
@@ -247,12 +248,12 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
 
 /// The key of a GET for the same URL, where the origin's word rules.
 fn target_key(context: &Context<'_>) -> Option<String> {
-    let class = context.engine.class_of("GET", &context.request.target.path)?;
+    let class = context.rules.class("GET", &context.request.target.path)?.0;
     if class.authority != Authority::Origin {
         return None;
     }
     let get = RequestHead { method: "GET".into(), ..context.request.clone() };
-    match context.engine.receive(get, crate::principal::Credential::None, context.began) {
+    match receive::receive(context.rules, get, Credential::None, context.began) {
         super::Received::Lookup(lookup) => Some(lookup.key().name().to_owned()),
         _ => None,
     }
@@ -273,7 +274,7 @@ impl Fill<'_> {
         if is_passing_failure(head.status) && self.serves_on_error() {
             return self.failed(context, FetchFailure::Network, Some(head.status), now);
         }
-        let shared = context.engine.tier().is_shared();
+        let shared = context.rules.tier.is_shared();
         let mut request = context.request.clone();
         validate::strip_conditions(&mut request.fields);
         let verdict = if part { Err(NoStoreReason::Partial) } else { storable::judge(self.class, &request, &head, shared) };
@@ -287,7 +288,7 @@ impl Fill<'_> {
         let store = match plan {
             Ok(plan) => {
                 status.stored = true;
-                let lifetimes = context.engine.tier().lifetimes(self.class).unwrap_or_default();
+                let lifetimes = context.rules.lifetimes(self.class);
                 if let Some(meta) = EntryMeta::of(&plan.head.fields) {
                     let by = freshness::of_entry(&meta, head.status, &head.fields, self.class.authority, lifetimes, now);
                     status.ttl = Some(by.ttl());
@@ -327,7 +328,7 @@ impl Fill<'_> {
             let delivery = deliver::stored(context, &entry, status, Served::Fresh, now);
             return keep(delivery);
         };
-        let lifetimes = context.engine.tier().lifetimes(self.class).unwrap_or_default();
+        let lifetimes = context.rules.lifetimes(self.class);
         let by = freshness::of_entry(&meta, entry.head.status, &entry.head.fields, self.class.authority, lifetimes, now);
         status.ttl = Some(by.ttl());
         status.stored = true;
@@ -344,7 +345,7 @@ impl Fill<'_> {
         let Some((entry, freshness)) = &self.entry else {
             return keep(deliver::failure(context, failure, self.status));
         };
-        let on_device = !context.engine.tier().is_shared();
+        let on_device = !context.rules.tier.is_shared();
         let detail = match status_code {
             Some(_) => "stale-if-error",
             None if on_device && failure == FetchFailure::Network => "offline",
@@ -364,9 +365,4 @@ impl Fill<'_> {
 /// The statuses that RFC 5861 §4 counts as errors, and 429: the origin will answer again later.
 const fn is_passing_failure(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
-}
-
-/// A body that a delivery of this kind does not have.
-pub(super) fn without_body(context: &Context<'_>, body: Body) -> Body {
-    if context.request.method == "HEAD" { Body::Empty } else { body }
 }

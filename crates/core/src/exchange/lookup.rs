@@ -59,7 +59,7 @@ impl<'e> Lookup<'e> {
         if !entry.meta.vary.is_empty() {
             return self.variant(&entry.meta.vary);
         }
-        let lifetimes = self.context.engine.tier.lifetimes(self.class).unwrap_or_default();
+        let lifetimes = self.context.rules.lifetimes(self.class);
         let (status, fields) = (entry.head.status, &entry.head.fields);
         let mut freshness = freshness::of_entry(&entry.meta, status, fields, self.class.authority, lifetimes, now);
         if purged == Some(Purge::Soft) {

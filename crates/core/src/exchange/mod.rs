@@ -6,7 +6,6 @@ mod fetch;
 mod lookup;
 pub(crate) mod receive;
 
-use crate::engine::Engine;
 use crate::field::Fields;
 use crate::field::cache_status::CacheStatus;
 use crate::field::range::ByteRange;
@@ -15,12 +14,13 @@ use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
 use crate::policy::ResourceClass;
 use crate::principal::Principal;
+use crate::ruleset::Ruleset;
 use crate::time::{DeltaSeconds, Timestamp};
 
 pub use fetch::{Fetch, OriginRequest, PassReason, USER_FIELD};
 pub use lookup::Lookup;
 
-/// What [`Engine::receive`] says.
+/// What [`Engine::receive`](crate::engine::Engine::receive) says.
 #[derive(Debug)]
 pub enum Received<'e> {
     /// Look in the store under [`Lookup::key`].
@@ -180,7 +180,7 @@ pub struct PutPlan {
 /// What every step knows of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Context<'e> {
-    pub(crate) engine: &'e Engine,
+    pub(crate) rules: &'e Ruleset,
     pub(crate) request: RequestHead,
     pub(crate) class: Option<&'e ResourceClass>,
     pub(crate) params: Params,

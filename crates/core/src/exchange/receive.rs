@@ -3,15 +3,13 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Context, Delivery, Fetch, Lookup, PassReason, Received, deliver};
-use crate::engine::{Engine, Tier};
 use crate::head::{RequestHead, Target};
 use crate::invalidation::DomainEvent;
 use crate::key::{CacheKey, Params};
-use crate::policy::route::{Pattern, REST, Routed};
-use crate::policy::{
-    Anonymous, Authority, LeadsTo, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID,
-};
+use crate::policy::route::{Pattern, REST};
+use crate::policy::{Anonymous, Authority, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID};
 use crate::principal::{Credential, Principal};
+use crate::ruleset::Ruleset;
 use crate::time::Timestamp;
 
 /// Total length of a request's fields, in bytes, above which nothing is looked up.
@@ -21,23 +19,25 @@ const LONGEST_URL: usize = 8 << 10;
 /// What `application/x-www-form-urlencoded` leaves as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
-pub(crate) fn receive(engine: &Engine, request: RequestHead, credential: Credential, now: Timestamp) -> Received<'_> {
+pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credential, now: Timestamp) -> Received<'_> {
     let principal = match &credential {
         Credential::Verified(principal) => Some(principal.clone()),
         Credential::None | Credential::Rejected(_) => None,
     };
     let mut context =
-        Context { engine, request, class: None, params: Params::default(), principal, event: None, began: now };
+        Context { rules, request, class: None, params: Params::default(), principal, event: None, began: now };
     if !context.is_read() {
-        context.class = engine.class_of(&context.request.method, &context.request.target.path);
-        context.event = event(engine, &context.request, context.principal.as_ref());
+        context.class = rules.class(&context.request.method, &context.request.target.path).map(|(class, ..)| class);
+        context.event = event(rules, &context.request, context.principal.as_ref());
         return pass(context, PassReason::Method);
     }
-    let Some((class, pattern, values)) = classify(engine, &context.request) else {
+    // A copy of the path, because the values borrow from it while the context moves on.
+    let path = context.request.target.path.clone();
+    let Some((class, pattern, values)) = rules.class(&context.request.method, &path) else {
         return pass(context, PassReason::NoClass);
     };
     context.class = Some(class);
-    if engine.tier.lifetimes(class).is_none() {
+    if rules.tier.lifetimes(class).is_none() {
         return pass(context, PassReason::NeverStored);
     }
     let head: usize = context.request.fields.iter().map(|(n, v)| n.len() + v.len()).sum();
@@ -47,7 +47,7 @@ pub(crate) fn receive(engine: &Engine, request: RequestHead, credential: Credent
     if context.request.fields.has("upgrade") {
         return pass(context, PassReason::Upgrade);
     }
-    if class.authority == Authority::Policy && is_ambiguous_path(&context.request.target.path, pattern) {
+    if class.authority == Authority::Policy && is_ambiguous_path(&path, pattern) {
         return pass(context, PassReason::AmbiguousPath);
     }
     let Some(mut params) = path_params(pattern, &values) else { return pass(context, PassReason::AmbiguousPath) };
@@ -69,7 +69,7 @@ pub(crate) fn receive(engine: &Engine, request: RequestHead, credential: Credent
     if url_params(class, &context.request.target, &mut params).is_none() {
         return pass(context, PassReason::AmbiguousQuery);
     }
-    let key = CacheKey::new(engine.policy.version, &class.key.render(&params));
+    let key = CacheKey::new(rules.policy.version, &class.key.render(&params));
     context.params = params;
     Received::Lookup(Lookup::new(context, class, key))
 }
@@ -99,18 +99,6 @@ fn pass(context: Context<'_>, reason: PassReason) -> Received<'_> {
 
 fn refusal(context: &Context<'_>, status: u16, reason: &'static str, text: &str) -> Delivery {
     deliver::refusal(context, status, reason, text)
-}
-
-fn classify<'e, 'p>(
-    engine: &'e Engine,
-    request: &'p RequestHead,
-) -> Option<(&'e ResourceClass, &'e Pattern, Vec<&'p str>)> {
-    let Routed { route, values } = engine.classes.find(&request.method, &request.target.path)?;
-    let route = engine.policy.routes.get(route)?;
-    match route.leads_to {
-        LeadsTo::Class(index) => Some((engine.policy.classes.get(index)?, &route.pattern, values)),
-        LeadsTo::Event(_) => None,
-    }
 }
 
 /// Two parsers that decode in a different order may see different paths in one of these. The owner's id is
@@ -195,19 +183,14 @@ fn query_value(query: &str, name: &str) -> Option<Option<String>> {
 
 /// The event that a mutation causes if it succeeds. What cannot be read of it stays unknown, which widens
 /// what it purges.
-pub(crate) fn event(engine: &Engine, request: &RequestHead, principal: Option<&Principal>) -> Option<DomainEvent> {
-    let Routed { route, values } = engine.events.find(&request.method, &request.target.path)?;
-    let route = engine.policy.routes.get(route)?;
-    let LeadsTo::Event(index) = route.leads_to else { return None };
-    let event = engine.policy.events.get(index)?;
-    let mut params = path_params(&route.pattern, &values).unwrap_or_default();
+pub(crate) fn event(rules: &Ruleset, request: &RequestHead, principal: Option<&Principal>) -> Option<DomainEvent> {
+    let (index, event, pattern, values) = rules.event(&request.method, &request.target.path)?;
+    let mut params = path_params(pattern, &values).unwrap_or_default();
     for name in &event.query {
         let value = query_value(request.target.query.as_deref().unwrap_or(""), name).flatten();
         params.set(name, value);
     }
-    // Only the edge verified who this is; a device knows its own user.
-    let user = principal.map(|p| p.id().to_owned());
-    debug_assert!(engine.tier != Tier::Edge || params.get(USER_ID).is_none(), "the checker reserves userId");
-    params.set(USER_ID, user);
+    // The checker reserves this name: it is never what the request says.
+    params.set(USER_ID, principal.map(|p| p.id().to_owned()));
     Some(DomainEvent { index, name: event.name.clone(), params })
 }
