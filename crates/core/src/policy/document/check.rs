@@ -159,9 +159,11 @@ fn headers(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &mut Findi
             findings.error("bad-header", &at, &format!("`{name}` is written by Tiercel itself"), "use the class's own settings for it");
         }
     }
-    for (name, value) in class.headers.iter().chain(class.browser.as_ref().map(|b| ("browser".to_owned(), b.clone())).iter()) {
+    let browser = class.browser.iter().map(|value| (join(at, "browser"), value));
+    let further = doc.headers.iter().map(|(name, value)| (join(&join(at, "headers"), name), value));
+    for (at, value) in browser.chain(further) {
         if !value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-            findings.error("bad-header", at, &format!("the value of `{name}` is not printable ASCII"), "write it in plain ASCII");
+            findings.error("bad-header", &at, "the value is not printable ASCII", "write it in plain ASCII");
         }
     }
     let Some(browser) = &class.browser else {

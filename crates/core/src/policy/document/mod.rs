@@ -174,6 +174,10 @@ impl Findings {
 
     fn push(&mut self, level: Level, id: &'static str, pointer: &str, message: &str, help: &str) {
         let place = self.places.of(pointer);
+        // One mistake, one message: what else is wrong in the same place is mostly its consequence.
+        if self.list.iter().any(|d| d.level == Level::Error && d.place == place) {
+            return;
+        }
         self.list.push(Diagnostic { level, id, place, message: message.to_owned(), help: help.to_owned() });
     }
 }

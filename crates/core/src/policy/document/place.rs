@@ -73,8 +73,10 @@ impl Places {
             Value::Object(object) => {
                 for property in &object.properties {
                     let pointer = join(&pointer, property.name.as_str());
+                    // What stands inside a duplicate is one with it.
                     if self.offsets.contains_key(&pointer) {
-                        self.duplicates.push(pointer.clone());
+                        self.duplicates.push(pointer);
+                        continue;
                     }
                     self.walk(pointer, property.start(), &property.value);
                 }

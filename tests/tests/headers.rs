@@ -1,0 +1,335 @@
+//! Every header that a client or a store sees: for each class and tier, each outcome. The snapshots are to be read
+//! by people; a change in one is a change of what Tiercel says to the world.
+//!
+//! Nothing is left out of them: time is an argument, so there is nothing to redact.
+//! To accept changes, run with `INSTA_UPDATE=always` and read the difference.
+
+use std::fmt::Write as _;
+
+use tiercel_core::engine::{Engine, Tier};
+use tiercel_core::exchange::{Body, FetchFailure, OriginRequest, PutPlan, StoreAction};
+use tiercel_core::field::{Fields, http_date};
+use tiercel_core::head::{RequestHead, ResponseHead};
+use tiercel_core::key::Params;
+use tiercel_core::policy::{Authority, LeadsTo, Lifetimes, ResourceClass, Scope};
+use tiercel_core::principal::{Credential, CredentialSource, Principal};
+use tiercel_core::time::{DeltaSeconds, Timestamp};
+use tiercel_e2e::tier::{Answer, Cache, Message, Reply};
+use tiercel_e2e::{HTTP, START, VIDEOMI, engine, fields};
+
+const HOST: &str = "https://videomi.example";
+const BODY: &str = "0123456789";
+
+#[test]
+fn videomi() {
+    for tier in [Tier::Edge, Tier::ServiceWorker, Tier::Sdk] {
+        let engine = engine(VIDEOMI, tier);
+        for class in &engine.policy().classes {
+            // A device does not see requests of classes that it does not store.
+            if tier == Tier::Edge || tier.lifetimes(class).is_some() {
+                let name = format!("videomi-{}-{}", place(tier), class.name);
+                snapshot(&name, &Sheet::new(&engine, class).of_class());
+            }
+        }
+        snapshot(&format!("videomi-{}-mutations", place(tier)), &mutations(&engine));
+    }
+}
+
+#[test]
+fn http() {
+    let engine = engine(HTTP, Tier::Edge);
+    let class = &engine.policy().classes[0];
+    snapshot("http-edge-any", &Sheet::new(&engine, class).of_class());
+}
+
+fn snapshot(name: &str, text: &str) {
+    insta::with_settings!({ snapshot_path => "snapshots/headers", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+const fn place(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Edge => "edge",
+        Tier::ServiceWorker => "service-worker",
+        Tier::Sdk => "sdk",
+    }
+}
+
+/// Everything that can happen to one class in one tier, on one sheet.
+struct Sheet<'a> {
+    engine: &'a Engine,
+    class: &'a ResourceClass,
+    url: String,
+    out: String,
+}
+
+/// A request and what the origin (for a device: the network) will say.
+struct Step<'s> {
+    title: &'s str,
+    after: u64,
+    with: &'s [&'s str],
+    method: &'s str,
+    reply: Option<Reply>,
+    who: Credential,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(engine: &'a Engine, class: &'a ResourceClass) -> Self {
+        let params: Params =
+            [("userId", "abc123"), ("category", "videos"), ("fileId", "f1"), ("rest", "photo.webp")].into_iter().collect();
+        let path = engine.locate(&class.name, &params).expect("a class can be located");
+        Self { engine, class, url: format!("{HOST}{path}"), out: String::new() }
+    }
+
+    fn of_class(mut self) -> String {
+        match self.engine.tier().lifetimes(self.class) {
+            Some(lifetimes) => self.stored_class(self.windows(lifetimes)),
+            None => self.passed_class(),
+        }
+        self.out
+    }
+
+    /// What the origin of this sheet lets happen: under its own authority it states the windows itself.
+    fn windows(&self, lifetimes: Lifetimes) -> Lifetimes {
+        match self.class.authority {
+            Authority::Policy => lifetimes,
+            Authority::Origin => Lifetimes {
+                ttl: DeltaSeconds::new(60),
+                stale_while_revalidate: DeltaSeconds::new(30),
+                stale_if_error: DeltaSeconds::new(600),
+                keep: lifetimes.keep,
+            },
+        }
+    }
+
+    fn stored_class(&mut self, windows: Lifetimes) {
+        let (ttl, swr) = (windows.ttl.get(), windows.stale_while_revalidate.get());
+        let failing = windows.stale_if_error.max(windows.stale_while_revalidate).get();
+        let ok = || Some(Ok(self_answer(self.class, 200)));
+        let cache = Cache::new(self.engine.clone());
+
+        self.run(&cache, Step { title: "miss", reply: ok(), ..self.step(0) });
+        if ttl > 0 {
+            self.run(&cache, Step { title: "hit", ..self.step(10) });
+            self.run(&cache, Step { title: "hit, HEAD", method: "HEAD", ..self.step(10) });
+            let etag = self.condition(&cache);
+            self.run(&cache, Step { title: "hit, the client's copy is good", with: &[&etag], ..self.step(10) });
+            if ["media", "image", "any"].contains(&self.class.name.as_str()) {
+                self.run(&cache, Step { title: "hit, a range", with: &["Range: bytes=2-5"], ..self.step(10) });
+                self.run(&cache, Step { title: "hit, a range past the end", with: &["Range: bytes=20-"], ..self.step(10) });
+            }
+        }
+        // Each of these begins with what the miss stored.
+        let stale = if ttl > 0 { ttl + 1 } else { 10 };
+        let late = ttl + swr + 1;
+        if swr > 0 {
+            self.again(Step { title: "stale, a refresh behind it", reply: ok(), ..self.step(stale) });
+        }
+        if failing > swr + 1 || swr == 0 {
+            self.again(Step { title: "stale, revalidated by 304", reply: Some(Ok(not_modified())), ..self.step(late) });
+            self.again(Step { title: "stale, replaced by a new answer", reply: ok(), ..self.step(late) });
+            self.again(Step { title: "stale, the origin answers 503", reply: Some(Ok(self_answer(self.class, 503))), ..self.step(late) });
+            self.again(Step { title: "stale, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(late) });
+            self.again(Step { title: "stale, no answer in time", reply: Some(Err(FetchFailure::Timeout)), ..self.step(late) });
+            self.again(Step { title: "stale, and the origin has it no more", reply: Some(Ok(self_answer(self.class, 404))), ..self.step(late) });
+        } else {
+            self.again(Step { title: "stale, the refresh finds no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(stale) });
+        }
+        self.again(Step { title: "too old, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(ttl + failing + 1) });
+
+        self.alone(Step { title: "miss, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(0) });
+        self.alone(Step { title: "miss, no answer in time", reply: Some(Err(FetchFailure::Timeout)), ..self.step(0) });
+        self.alone(Step { title: "miss, the origin answers 404", reply: Some(Ok(self_answer(self.class, 404))), ..self.step(0) });
+        self.alone(Step { title: "miss, the origin answers 503", reply: Some(Ok(self_answer(self.class, 503))), ..self.step(0) });
+        self.alone(Step { title: "miss, the answer sets a cookie", reply: Some(Ok(with(self_answer(self.class, 200), "set-cookie", "theme=dark"))), ..self.step(0) });
+        self.alone(Step { title: "miss, the origin says no-store", reply: Some(Ok(with(self_answer(self.class, 200), "cache-control", "no-store"))), ..self.step(0) });
+        if self.class.name == "media" || self.class.name == "any" {
+            self.alone(Step { title: "miss, the range that is the whole", with: &["Range: bytes=0-"], reply: ok(), ..self.step(0) });
+            let part = with(with(self_answer(self.class, 206), "content-range", "bytes 2-5/10"), "content-length", "4");
+            self.alone(Step { title: "miss, a range", with: &["Range: bytes=2-5"], reply: Some(Ok(part)), ..self.step(0) });
+        }
+        if self.class.scope == Scope::User && self.engine.tier() == Tier::Edge {
+            self.people();
+        }
+    }
+
+    /// A user's class at the edge, asked for by others and in other ways.
+    fn people(&mut self) {
+        let ok = || Some(Ok(self_answer(self.class, 200)));
+        let by = |id: &str, via| Principal::new(id, via).map_or(Credential::None, Credential::Verified);
+        self.alone(Step { title: "miss, signed in by cookie", who: by("abc123", CredentialSource::Cookie), reply: ok(), ..self.step(0) });
+        self.alone(Step { title: "pass, nobody is signed in", who: Credential::None, reply: ok(), ..self.step(0) });
+        self.alone(Step { title: "pass, the credential does not verify", who: Credential::Rejected("credential-signature"), reply: ok(), ..self.step(0) });
+        self.alone(Step { title: "refused by the origin", reply: Some(Ok(self_answer(self.class, 401))), ..self.step(0) });
+        if self.url.contains("abc123") {
+            self.alone(Step { title: "refused, the path is another user's", who: by("bob", CredentialSource::Authorization), ..self.step(0) });
+        }
+    }
+
+    fn passed_class(&mut self) {
+        let ok = || Some(Ok(self_answer(self.class, 200)));
+        self.alone(Step { title: "pass", reply: ok(), ..self.step(0) });
+        self.alone(Step { title: "pass, a mutation", method: "POST", reply: ok(), ..self.step(0) });
+        self.alone(Step { title: "pass, the origin answers 401", reply: Some(Ok(self_answer(self.class, 401))), ..self.step(0) });
+        self.alone(Step { title: "pass, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(0) });
+        self.alone(Step { title: "pass, the answer sets a cookie", reply: Some(Ok(with(self_answer(self.class, 200), "set-cookie", "session=x"))), ..self.step(0) });
+    }
+
+    fn step(&self, after: u64) -> Step<'static> {
+        let via = if self.engine.tier() == Tier::Edge { CredentialSource::Authorization } else { CredentialSource::Device };
+        // Public classes are asked for without looking who it is.
+        let principal = Principal::new("abc123", via).filter(|_| self.class.scope == Scope::User || via == CredentialSource::Device);
+        let who = principal.map_or(Credential::None, Credential::Verified);
+        Step { title: "", after, with: &[], method: "GET", reply: None, who }
+    }
+
+    /// Runs a step after the miss.
+    fn again(&mut self, step: Step<'_>) {
+        let cache = Cache::new(self.engine.clone());
+        let request = RequestHead::new("GET", &self.url, Fields::new());
+        cache.send(request, self.step(0).who, START, &mut |_| Ok(self_answer(self.class, 200)));
+        self.run(&cache, step);
+    }
+
+    /// Runs a step with nothing stored.
+    fn alone(&mut self, step: Step<'_>) {
+        self.run(&Cache::new(self.engine.clone()), step);
+    }
+
+    fn run(&mut self, cache: &Cache, step: Step<'_>) {
+        let now = START + DeltaSeconds::new(step.after);
+        let request = RequestHead::new(step.method, &self.url, fields(step.with));
+        let answer = exchange(cache, request, step.who, now, step.reply);
+        let after = if step.after == 0 { String::new() } else { format!(", {} s later", step.after) };
+        let _ = writeln!(self.out, "──── {}{after}\n", step.title);
+        show(&mut self.out, step.method, &self.url, step.with, &answer);
+    }
+
+    /// The validator that clients have after the miss.
+    fn condition(&self, cache: &Cache) -> String {
+        let request = RequestHead::new("GET", &self.url, Fields::new());
+        let answer = exchange(cache, request, self.step(10).who, START + DeltaSeconds::new(10), None);
+        match answer.delivery.head.fields.get("etag") {
+            Some(etag) => format!("If-None-Match: {etag}"),
+            None => "If-None-Match: \"none\"".to_owned(),
+        }
+    }
+}
+
+/// Every event of the policy, with what the tier says and purges.
+fn mutations(engine: &Engine) -> String {
+    let mut out = String::new();
+    for (index, event) in engine.policy().events.iter().enumerate() {
+        for route in engine.policy().routes.iter().filter(|r| r.leads_to == LeadsTo::Event(index)) {
+            let params: Params = [("category", "videos"), ("fileId", "f1")].into_iter().collect();
+            let method = route.method.as_deref().unwrap_or("POST");
+            let url = format!("{HOST}{}", route.pattern.path(&params).expect("a trigger has no other parameters"));
+            for (title, status, body) in [
+                ("the origin agrees", 200, r#"{"data":{"file":{"category":"videos"},"changed":["name"]}}"#),
+                ("the origin agrees, and says nothing more", 204, ""),
+                ("the origin refuses", 409, "no"),
+            ] {
+                let via = if engine.tier() == Tier::Edge { CredentialSource::Authorization } else { CredentialSource::Device };
+                let who = Principal::new("abc123", via).map_or(Credential::None, Credential::Verified);
+                let head = ResponseHead { status, fields: fields(&["Content-Type: application/json"]) };
+                let reply = Ok(Message { head, body: body.to_owned() });
+                let request = RequestHead::new(method, &url, Fields::new());
+                let answer = exchange(&Cache::new(engine.clone()), request, who, START, Some(reply));
+                let _ = writeln!(out, "──── {}: {title}\n", event.name);
+                show(&mut out, method, &url, &[], &answer);
+            }
+        }
+    }
+    out
+}
+
+fn exchange(cache: &Cache, request: RequestHead, who: Credential, now: Timestamp, reply: Option<Reply>) -> Answer {
+    let mut next = |_: &OriginRequest| reply.clone().expect("the origin is not asked here");
+    cache.send(request, who, now, &mut next)
+}
+
+/// What the origin answers: its own Cache-Control where that rules, a cautious one where the policy does.
+fn self_answer(class: &ResourceClass, status: u16) -> Message {
+    let cache_control = match (class.authority, status) {
+        (Authority::Origin, 200) => "max-age=60, stale-while-revalidate=30, stale-if-error=600",
+        (Authority::Origin, _) => "no-cache",
+        (Authority::Policy, _) => "max-age=0",
+    };
+    let mut lines = fields(&[
+        "Content-Type: application/octet-stream",
+        "Content-Length: 10",
+        "Connection: keep-alive",
+        "X-Powered-By: Videomi",
+    ]);
+    lines.set("cache-control", cache_control);
+    lines.set("date", http_date::write(START));
+    // Some origins give a validator, some leave it to the cache.
+    if status == 200 && (class.scope == Scope::Public) {
+        lines.set("etag", "\"e1\"");
+    }
+    Message { head: ResponseHead { status, fields: lines }, body: BODY.to_owned() }
+}
+
+fn not_modified() -> Message {
+    let head = ResponseHead { status: 304, fields: fields(&["ETag: \"e1\"", "X-Powered-By: Videomi 2"]) };
+    Message { head, body: String::new() }
+}
+
+fn with(mut message: Message, name: &str, value: &str) -> Message {
+    message.head.fields.set(name, value);
+    message
+}
+
+fn show(out: &mut String, method: &str, url: &str, with: &[&str], answer: &Answer) {
+    let _ = writeln!(out, "> {method} {}", url.trim_start_matches(HOST));
+    for line in with {
+        let _ = writeln!(out, "> {line}");
+    }
+    if let Some(asked) = &answer.asked {
+        let url = asked.head.target.path_and_query();
+        let _ = writeln!(out, "  asks {} {url}, waits {} s", asked.head.method, asked.timeout);
+        lines(out, "    ", &asked.head.fields);
+    }
+    let body = match &answer.delivery.body {
+        Body::Stored => "the stored body".to_owned(),
+        Body::StoredPart(range) => format!("bytes {} to {} of the stored body", range.first, range.last),
+        Body::Fetched => "the fetched body".to_owned(),
+        Body::Empty => "no body".to_owned(),
+        Body::Text(text) => format!("{:?}", text.trim()),
+    };
+    let _ = writeln!(out, "< {} with {body}, {}", answer.delivery.head.status, answer.delivery.served.word());
+    lines(out, "< ", &answer.delivery.head.fields);
+    if let Some(conclusion) = &answer.conclusion {
+        match &conclusion.store {
+            StoreAction::Put(plan) => put(out, "stores", plan),
+            StoreAction::Freshen(plan) => put(out, "stores again", plan),
+            StoreAction::Keep => out.push_str("  leaves the store as it is\n"),
+            StoreAction::Remove(key) => {
+                let _ = writeln!(out, "  removes {}", key.as_str());
+            }
+        }
+        if let Some(invalidation) = &conclusion.invalidation {
+            let _ = writeln!(out, "  purges {:?} {}", invalidation.purge, invalidation.names.join(", "));
+            if invalidation.wipe {
+                out.push_str("  wipes everything of the user\n");
+            }
+        }
+    }
+    out.push('\n');
+}
+
+fn put(out: &mut String, how: &str, plan: &PutPlan) {
+    let _ = writeln!(out, "  {how} {} for {} s, at most {} bytes", plan.key.as_str(), plan.retention, plan.max_body);
+    if let Some((key, _)) = &plan.marker {
+        let _ = writeln!(out, "    and a marker under {}", key.as_str());
+    }
+    lines(out, "    ", &plan.head.fields);
+}
+
+/// Field lines, sorted by name.
+fn lines(out: &mut String, before: &str, fields: &Fields) {
+    let mut lines: Vec<String> = fields.iter().map(|(name, value)| format!("{before}{name}: {value}\n")).collect();
+    lines.sort();
+    out.push_str(&lines.concat());
+}
