@@ -1,18 +1,21 @@
 // A web server with a small API whose answers a test decides, and a browser that visits it.
 
 import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import puppeteer from "puppeteer-core";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-export const dist = path.join(process.env.TIERCEL_DIST ?? path.join(root, "dist"), "sdk");
+const dist = path.join(process.env.TIERCEL_DIST ?? path.join(root, "dist"), "sdk");
 
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
 const PAGE = `<!doctype html><title>SDK</title><link rel="icon" href="data:,">`;
 const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; img-src 'self' data:";
+/** Seconds. */
+export const HOUR = 3600;
 /** A Service Worker that tells its pages what they told it. */
 const ECHO = `
   addEventListener("install", () => skipWaiting());
@@ -143,4 +146,39 @@ export class World {
 
 export function send(response, status, headers, body) {
   response.writeHead(status, headers).end(body);
+}
+
+/** Opens the cache of `user` as `cache` in the page. */
+export const open = (page, user) => page.evaluate(async (user) => void (globalThis.cache = await sdk.open({ user })), user);
+
+/** Reads; the result, or the members of the error as `error`. */
+export const get = (page, cls, params, options) =>
+  page.evaluate(
+    (cls, params, options) =>
+      cache.get(cls, params, options).catch(({ name, code, status, message, body }) => ({ error: { name, code, status, message, body } })),
+    cls,
+    params,
+    options,
+  );
+
+/** Reads the list that most tests are about. */
+export const videos = (page, options) => get(page, "user-files", { category: "videos" }, options);
+
+/** The names of the databases that the page sees. */
+export const databases = (page) => page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).sort());
+
+/** Moves the page's clock on. */
+export const later = (page, seconds) => page.evaluate((seconds) => void globalThis.later(seconds), seconds);
+
+/** What an app pays for the SDK. */
+export async function printSizes() {
+  const names = (await readdir(dist, { recursive: true })).filter((name) => /\.(js|wasm)$/.test(name));
+  let total = 0;
+  for (const name of names.sort()) {
+    const bytes = await readFile(path.join(dist, name));
+    const zipped = gzipSync(bytes, { level: 9 }).length;
+    total += zipped;
+    console.log(`${name.padEnd(28)} ${(bytes.length / 1024).toFixed(1).padStart(7)} KiB  ${(zipped / 1024).toFixed(1).padStart(6)} KiB gzip`);
+  }
+  console.log(`${"together".padEnd(28)} ${"".padStart(11)}  ${(total / 1024).toFixed(1).padStart(6)} KiB gzip`);
 }

@@ -2,13 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { readFile, readdir } from "node:fs/promises";
-import path from "node:path";
-import { gzipSync } from "node:zlib";
-import { World, dist, send } from "./sdk-world.mjs";
+import { HOUR, World, databases, get, later, open, printSizes, videos } from "./sdk-world.mjs";
 
 const FILES = "/api/upload/user/a?category=videos";
-const HOUR = 3600;
 
 let world;
 before(async () => {
@@ -20,21 +16,6 @@ after(async () => {
 });
 beforeEach(() => world.fresh());
 afterEach(() => world.leave());
-
-/** Opens the cache of `user` as `cache` in the page. */
-const open = (page, user) => page.evaluate(async (user) => void (globalThis.cache = await sdk.open({ user })), user);
-/** Reads; the result, or the error's members as `error`. */
-const get = (page, cls, params, options) =>
-  page.evaluate(
-    (cls, params, options) =>
-      cache.get(cls, params, options).catch(({ name, code, status, message, body }) => ({ error: { name, code, status, message, body } })),
-    cls,
-    params,
-    options,
-  );
-const videos = (page, options) => get(page, "user-files", { category: "videos" }, options);
-const databases = (page) => page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).sort());
-const later = (page, seconds) => page.evaluate((seconds) => void globalThis.later(seconds), seconds);
 
 test("a miss asks once for all who read; a fresh hit asks nobody", async () => {
   const page = await world.page();
@@ -311,143 +292,6 @@ test("logout as an event of the policy does the same", async () => {
   assert.equal((await videos(page)).error.code, "logged-out");
 });
 
-const BROKEN = {
-  "there is no IndexedDB": () => Object.defineProperty(globalThis, "indexedDB", { value: undefined }),
-  "IndexedDB is forbidden": () => {
-    IDBFactory.prototype.open = () => {
-      throw new DOMException("denied", "SecurityError");
-    };
-  },
-  "the database cannot be opened": () => {
-    const { open } = IDBFactory.prototype;
-    // A later release was here: its version is higher, and ours is refused.
-    IDBFactory.prototype.open = function (name, version) {
-      open.call(this, name, version + 1).onsuccess = ({ target }) => target.result.close();
-      return open.call(this, name, version);
-    };
-  },
-  "the disk is full": () => {
-    IDBObjectStore.prototype.put = () => {
-      throw new DOMException("full", "QuotaExceededError");
-    };
-  },
-  "every transaction fails": () => {
-    IDBDatabase.prototype.transaction = () => {
-      throw new DOMException("Connection to Indexed Database server lost. Refresh the page to try again", "UnknownError");
-    };
-  },
-};
-for (const [name, breakIt] of Object.entries(BROKEN)) {
-  test(`memory stands in: ${name}`, async () => {
-    const page = await world.page(breakIt);
-    await open(page, "a");
-    assert.equal((await videos(page)).source, "origin");
-    assert.equal((await videos(page)).source, "device");
-    assert.equal(world.asked().length, 1);
-    await page.evaluate(() => cache.invalidate("upload", { category: "videos" }));
-    world.versions.set(FILES, 2);
-    assert.equal((await videos(page)).data.data.version, 2);
-    await later(page, HOUR + 1);
-    const update = await page.evaluate(() => next((onUpdate) => cache.get("user-files", { category: "videos" }, { onUpdate })));
-    assert.deepEqual([update.reason, update.data.data.version], ["revalidated", 2]);
-    assert.equal((await videos(page)).reason, "fresh");
-    await page.evaluate(() => cache.logout());
-    assert.equal((await videos(page)).error.code, "logged-out");
-  });
-}
-
-test("a lost connection is opened again", async () => {
-  const page = await world.page();
-  await open(page, "a");
-  await videos(page);
-  await page.evaluate(() => {
-    const { transaction } = IDBDatabase.prototype;
-    IDBDatabase.prototype.transaction = function () {
-      IDBDatabase.prototype.transaction = transaction;
-      throw new DOMException("Connection to Indexed Database server lost. Refresh the page to try again", "UnknownError");
-    };
-  });
-  assert.equal((await videos(page)).source, "device");
-  // Somebody else deletes the database: the connection closes for it, and a new one begins with nothing.
-  await page.evaluate(() => next((done) => (indexedDB.deleteDatabase("videomi_cache_a").onsuccess = done)).then(() => {}));
-  assert.equal((await videos(page)).source, "origin");
-  assert.equal((await videos(page)).source, "device");
-});
-
-test("records that are not ours are dropped", async () => {
-  const page = await world.page();
-  await open(page, "a");
-  await videos(page);
-  for (const spoil of [
-    "record.fields = 7",
-    "record.fields = record.fields.filter(([name]) => name !== 'x-tiercel-meta')",
-    "record.status = 'ok'",
-    "delete record.expires",
-    "for (const pair of record.fields) if (pair[0] === 'x-tiercel-meta') pair[1] = 't0;' + pair[1]",
-    "for (const pair of record.fields) if (pair[0] === 'x-tiercel-meta') pair[1] = pair[1].replace('videos', 'images')",
-  ]) {
-    await page.evaluate(`(async () => {
-      const settled = (request) => next((done) => (request.onsuccess = () => done(request.result)));
-      const db = await settled(indexedDB.open("videomi_cache_a"));
-      const store = db.transaction("entries", "readwrite").objectStore("entries");
-      const [record] = await settled(store.getAll());
-      ${spoil};
-      await settled(store.put(record));
-      db.close();
-    })()`);
-    assert.equal((await videos(page)).source, "origin", spoil);
-    assert.equal((await videos(page)).source, "device", spoil);
-  }
-});
-
-test("errors say what to do", async () => {
-  const page = await world.page();
-  for (const user of ["", "\ud800", 7]) {
-    // As source text: on the wire to the browser a lone surrogate would be lost.
-    const code = await page.evaluate(`sdk.open({ user: ${JSON.stringify(user)} }).catch(({ code }) => code)`);
-    assert.equal(code, "bad-user", JSON.stringify(user));
-  }
-  await open(page, "a");
-  world.handlers.set("/api/files/videos/9/info", (_, response) =>
-    send(response, 404, { "content-type": "application/json" }, JSON.stringify({ success: false, error: { code: "not-found" } })),
-  );
-  world.handlers.set("/api/stats", (_, response) => send(response, 200, { "content-type": "text/html" }, "<h1>Sign in</h1>"));
-  const errorOf = async (...call) => (await get(page, ...call)).error;
-  const missing = await errorOf("file-info", { category: "videos", fileId: "9" });
-  assert.deepEqual([missing.code, missing.status, missing.body.error.code], ["http-error", 404, "not-found"]);
-  assert.equal((await errorOf("user-stats")).code, "not-json");
-  assert.match((await errorOf("no-such-class")).message, /user-files/);
-  assert.equal((await errorOf("file-info", { category: "videos" })).code, "missing-parameter");
-  assert.equal((await errorOf("file-info", { category: {}, fileId: "9" })).code, "bad-params");
-  const codes = await page.evaluate(async () => {
-    const code = (error) => (error instanceof sdk.TiercelError ? error.code : error.name);
-    const codes = [await cache.invalidate("no-such-event").catch(code)];
-    try {
-      cache.subscribe("no-such-class", {}, () => {});
-    } catch (error) {
-      codes.push(code(error));
-    }
-    codes.push(await cache.get("user-files", {}, { signal: AbortSignal.abort() }).catch(code));
-    return codes;
-  });
-  assert.deepEqual(codes, ["unknown-event", "unknown-class", "AbortError"]);
-});
-
-test("a sign-in page or a server error does not replace what is stored", async () => {
-  const page = await world.page();
-  await open(page, "a");
-  await videos(page);
-  await later(page, HOUR + 1);
-  for (const [status, type, expected] of [
-    [200, "text/html", "offline"],
-    [503, "application/json", "stale"],
-  ]) {
-    world.handlers.set(FILES, (_, response) => send(response, status, { "content-type": type }, status === 200 ? "<html>" : "{}"));
-    const update = await page.evaluate(() => next((onUpdate) => cache.get("user-files", { category: "videos" }, { onUpdate })));
-    assert.deepEqual([update.status, update.data.data.version], [expected, 1]);
-  }
-});
-
 test("an aborted reader stops waiting; the request fills the store", async () => {
   const page = await world.page();
   await open(page, "a");
@@ -465,53 +309,29 @@ test("an aborted reader stops waiting; the request fills the store", async () =>
   assert.equal(world.asked().length, 1);
 });
 
-test("register: the worker controls the page, knows what it loaded and who it is", async () => {
+test("whoever logs in next finds nothing of who logged out with requests in flight", async () => {
   const page = await world.page();
-  const [warm, identify, purge] = await page.evaluate(async () => {
-    const heard = [];
-    let wake;
-    navigator.serviceWorker.addEventListener("message", ({ data }) => (heard.push(data.echo), wake?.()));
-    navigator.serviceWorker.startMessages();
-    const registration = await sdk.register({ url: "/sw.js" });
-    if (!navigator.serviceWorker.controller) throw new Error("not controlled");
-    await registration.identify("a");
-    globalThis.cache = await sdk.open({ user: "a" });
-    await cache.invalidate("new-rating", { fileId: "7" });
-    while (heard.length < 3) await next((resolve) => (wake = resolve));
-    return heard;
-  });
-  assert.equal(warm.type, "tiercel:warm");
-  assert.ok(warm.urls.includes(`${world.url}/`) && warm.urls.includes(`${world.url}/sdk/index.js`), warm.urls);
-  assert.deepEqual(identify, { type: "tiercel:identify", user: "a" });
-  assert.deepEqual(purge, { type: "tiercel:purge", names: ["ratings:7", "ratings:top10"] });
-  // The second visit begins controlled: nothing to catch up with.
-  const again = await world.page();
-  const first = await again.evaluate(async () => {
-    const heard = next((hear) => navigator.serviceWorker.addEventListener("message", ({ data }) => hear(data.echo)));
-    const registration = await sdk.register();
-    registration.onMessage(() => {});
-    await registration.identify(null);
-    return heard;
-  });
-  assert.deepEqual(first, { type: "tiercel:identify", user: null });
+  const ids = Array.from({ length: 20 }, (_, id) => String(id));
+  const users = ["a", "a_b", "b"];
+  const left = await page.evaluate(
+    async (ids, users) => {
+      const left = [];
+      for (let round = 0; round < 12; round++) {
+        const cache = await sdk.open({ user: users[round % users.length] });
+        const reads = ids.map((fileId) => cache.get("ratings", { fileId }).catch(() => {}));
+        // In each round another number of answers has come when the user goes.
+        for (let seen = 0; seen < round; seen++) await Promise.race(reads.splice(0, 2));
+        const leaving = cache.logout();
+        const next = await sdk.open({ user: users[(round + 1) % users.length] });
+        await Promise.all([leaving, ...reads]);
+        left.push(...(await indexedDB.databases()).map(({ name }) => name).filter((name) => name !== `videomi_cache_${users[(round + 1) % users.length].replace("_", "%5F")}`));
+        await next.logout();
+      }
+      return left;
+    },
+    ids,
+    users,
+  );
+  assert.deepEqual(left, []);
+  assert.deepEqual(await databases(page), []);
 });
-
-test("register: null without Service Workers, an error for a script that is none", async () => {
-  const page = await world.page();
-  const code = await page.evaluate(() => sdk.register({ url: "/index.html" }).catch((error) => error.code));
-  assert.equal(code, "register-failed");
-  const bare = await world.page(() => Object.defineProperty(Navigator.prototype, "serviceWorker", { value: undefined }));
-  assert.equal(await bare.evaluate(() => sdk.register()), null);
-});
-
-async function printSizes() {
-  const names = (await readdir(dist, { recursive: true })).filter((name) => /\.(js|wasm)$/.test(name));
-  let total = 0;
-  for (const name of names.sort()) {
-    const bytes = await readFile(path.join(dist, name));
-    const zipped = gzipSync(bytes, { level: 9 }).length;
-    total += zipped;
-    console.log(`${name.padEnd(28)} ${(bytes.length / 1024).toFixed(1).padStart(7)} KiB  ${(zipped / 1024).toFixed(1).padStart(6)} KiB gzip`);
-  }
-  console.log(`${"together".padEnd(28)} ${"".padStart(11)}  ${(total / 1024).toFixed(1).padStart(6)} KiB gzip`);
-}

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use tiercel_core::engine::{Engine, Tier};
-use tiercel_core::exchange::{Body, FetchFailure, OriginRequest, PutPlan, StoreAction};
+use tiercel_core::exchange::{Body, FetchFailure, PutPlan, StoreAction};
 use tiercel_core::field::{Fields, http_date};
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::key::Params;
@@ -64,14 +64,35 @@ struct Sheet<'a> {
     out: String,
 }
 
-/// A request and what the origin (for a device: the network) will say.
+/// A request and what the origin will say.
 struct Step<'s> {
     title: &'s str,
     after: u64,
     with: &'s [&'s str],
     method: &'s str,
-    reply: Option<Reply>,
+    reply: Option<Says>,
     who: Credential,
+}
+
+/// What the origin says to one request.
+#[derive(Clone)]
+enum Says {
+    /// This status, and these fields beside or instead of its usual ones.
+    Status(u16, Vec<(&'static str, &'static str)>),
+    /// No connection (of a device: no network), or no answer in time.
+    Nothing(FetchFailure),
+}
+
+fn says(status: u16) -> Option<Says> {
+    Some(Says::Status(status, Vec::new()))
+}
+
+fn says_with(status: u16, fields: &[(&'static str, &'static str)]) -> Option<Says> {
+    Some(Says::Status(status, fields.to_vec()))
+}
+
+fn nothing(failure: FetchFailure) -> Option<Says> {
+    Some(Says::Nothing(failure))
 }
 
 impl<'a> Sheet<'a> {
@@ -106,7 +127,7 @@ impl<'a> Sheet<'a> {
     fn stored_class(&mut self, windows: Lifetimes) {
         let (ttl, swr) = (windows.ttl.get(), windows.stale_while_revalidate.get());
         let failing = windows.stale_if_error.max(windows.stale_while_revalidate).get();
-        let ok = || Some(Ok(self_answer(self.class, 200)));
+        let ok = || says(200);
         let cache = Cache::new(self.engine.clone());
 
         self.run(&cache, Step { title: "miss", reply: ok(), ..self.step(0) });
@@ -127,27 +148,29 @@ impl<'a> Sheet<'a> {
             self.again(Step { title: "stale, a refresh behind it", reply: ok(), ..self.step(stale) });
         }
         if failing > swr + 1 || swr == 0 {
-            self.again(Step { title: "stale, revalidated by 304", reply: Some(Ok(not_modified())), ..self.step(late) });
+            if has_validator(self.class) {
+                self.again(Step { title: "stale, revalidated by 304", reply: says(304), ..self.step(late) });
+            }
             self.again(Step { title: "stale, replaced by a new answer", reply: ok(), ..self.step(late) });
-            self.again(Step { title: "stale, the origin answers 503", reply: Some(Ok(self_answer(self.class, 503))), ..self.step(late) });
-            self.again(Step { title: "stale, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(late) });
-            self.again(Step { title: "stale, no answer in time", reply: Some(Err(FetchFailure::Timeout)), ..self.step(late) });
-            self.again(Step { title: "stale, and the origin has it no more", reply: Some(Ok(self_answer(self.class, 404))), ..self.step(late) });
+            self.again(Step { title: "stale, the origin answers 503", reply: says(503), ..self.step(late) });
+            self.again(Step { title: "stale, no connection", reply: nothing(FetchFailure::Network), ..self.step(late) });
+            self.again(Step { title: "stale, no answer in time", reply: nothing(FetchFailure::Timeout), ..self.step(late) });
+            self.again(Step { title: "stale, and the origin has it no more", reply: says(404), ..self.step(late) });
         } else {
-            self.again(Step { title: "stale, the refresh finds no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(stale) });
+            self.again(Step { title: "stale, the refresh finds no connection", reply: nothing(FetchFailure::Network), ..self.step(stale) });
         }
-        self.again(Step { title: "too old, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(ttl + failing + 1) });
+        self.again(Step { title: "too old, no connection", reply: nothing(FetchFailure::Network), ..self.step(ttl + failing + 1) });
 
-        self.alone(Step { title: "miss, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(0) });
-        self.alone(Step { title: "miss, no answer in time", reply: Some(Err(FetchFailure::Timeout)), ..self.step(0) });
-        self.alone(Step { title: "miss, the origin answers 404", reply: Some(Ok(self_answer(self.class, 404))), ..self.step(0) });
-        self.alone(Step { title: "miss, the origin answers 503", reply: Some(Ok(self_answer(self.class, 503))), ..self.step(0) });
-        self.alone(Step { title: "miss, the answer sets a cookie", reply: Some(Ok(with(self_answer(self.class, 200), "set-cookie", "theme=dark"))), ..self.step(0) });
-        self.alone(Step { title: "miss, the origin says no-store", reply: Some(Ok(with(self_answer(self.class, 200), "cache-control", "no-store"))), ..self.step(0) });
+        self.alone(Step { title: "miss, no connection", reply: nothing(FetchFailure::Network), ..self.step(0) });
+        self.alone(Step { title: "miss, no answer in time", reply: nothing(FetchFailure::Timeout), ..self.step(0) });
+        self.alone(Step { title: "miss, the origin answers 404", reply: says(404), ..self.step(0) });
+        self.alone(Step { title: "miss, the origin answers 503", reply: says(503), ..self.step(0) });
+        self.alone(Step { title: "miss, the answer sets a cookie", reply: says_with(200, &[("set-cookie", "theme=dark")]), ..self.step(0) });
+        self.alone(Step { title: "miss, the origin says no-store", reply: says_with(200, &[("cache-control", "no-store")]), ..self.step(0) });
         if self.class.name == "media" || self.class.name == "any" {
             self.alone(Step { title: "miss, the range that is the whole", with: &["Range: bytes=0-"], reply: ok(), ..self.step(0) });
-            let part = with(with(self_answer(self.class, 206), "content-range", "bytes 2-5/10"), "content-length", "4");
-            self.alone(Step { title: "miss, a range", with: &["Range: bytes=2-5"], reply: Some(Ok(part)), ..self.step(0) });
+            let part = says_with(206, &[("content-range", "bytes 2-5/10"), ("content-length", "4")]);
+            self.alone(Step { title: "miss, a range", with: &["Range: bytes=2-5"], reply: part, ..self.step(0) });
         }
         if self.class.scope == Scope::User && self.engine.tier() == Tier::Edge {
             self.people();
@@ -156,24 +179,24 @@ impl<'a> Sheet<'a> {
 
     /// A user's class at the edge, asked for by others and in other ways.
     fn people(&mut self) {
-        let ok = || Some(Ok(self_answer(self.class, 200)));
+        let ok = || says(200);
         let by = |id: &str, via| Principal::new(id, via).map_or(Credential::None, Credential::Verified);
         self.alone(Step { title: "miss, signed in by cookie", who: by("abc123", CredentialSource::Cookie), reply: ok(), ..self.step(0) });
         self.alone(Step { title: "pass, nobody is signed in", who: Credential::None, reply: ok(), ..self.step(0) });
         self.alone(Step { title: "pass, the credential does not verify", who: Credential::Rejected("credential-signature"), reply: ok(), ..self.step(0) });
-        self.alone(Step { title: "refused by the origin", reply: Some(Ok(self_answer(self.class, 401))), ..self.step(0) });
+        self.alone(Step { title: "refused by the origin", reply: says(401), ..self.step(0) });
         if self.url.contains("abc123") {
             self.alone(Step { title: "refused, the path is another user's", who: by("bob", CredentialSource::Authorization), ..self.step(0) });
         }
     }
 
     fn passed_class(&mut self) {
-        let ok = || Some(Ok(self_answer(self.class, 200)));
+        let ok = || says(200);
         self.alone(Step { title: "pass", reply: ok(), ..self.step(0) });
         self.alone(Step { title: "pass, a mutation", method: "POST", reply: ok(), ..self.step(0) });
-        self.alone(Step { title: "pass, the origin answers 401", reply: Some(Ok(self_answer(self.class, 401))), ..self.step(0) });
-        self.alone(Step { title: "pass, no connection", reply: Some(Err(FetchFailure::Network)), ..self.step(0) });
-        self.alone(Step { title: "pass, the answer sets a cookie", reply: Some(Ok(with(self_answer(self.class, 200), "set-cookie", "session=x"))), ..self.step(0) });
+        self.alone(Step { title: "pass, the origin answers 401", reply: says(401), ..self.step(0) });
+        self.alone(Step { title: "pass, no connection", reply: nothing(FetchFailure::Network), ..self.step(0) });
+        self.alone(Step { title: "pass, the answer sets a cookie", reply: says_with(200, &[("set-cookie", "session=x")]), ..self.step(0) });
     }
 
     fn step(&self, after: u64) -> Step<'static> {
@@ -188,7 +211,7 @@ impl<'a> Sheet<'a> {
     fn again(&mut self, step: Step<'_>) {
         let cache = Cache::new(self.engine.clone());
         let request = RequestHead::new("GET", &self.url, Fields::new());
-        cache.send(request, self.step(0).who, START, &mut |_| Ok(self_answer(self.class, 200)));
+        self.exchange(&cache, request, self.step(0).who, START, says(200));
         self.run(&cache, step);
     }
 
@@ -200,16 +223,35 @@ impl<'a> Sheet<'a> {
     fn run(&mut self, cache: &Cache, step: Step<'_>) {
         let now = START + DeltaSeconds::new(step.after);
         let request = RequestHead::new(step.method, &self.url, fields(step.with));
-        let answer = exchange(cache, request, step.who, now, step.reply);
+        let answer = self.exchange(cache, request, step.who, now, step.reply);
         let after = if step.after == 0 { String::new() } else { format!(", {} s later", step.after) };
         let _ = writeln!(self.out, "──── {}{after}\n", step.title);
         show(&mut self.out, step.method, &self.url, step.with, &answer);
     }
 
+    /// Sends a request. Behind a device stands an edge that has nothing stored, and behind that the origin.
+    fn exchange(&self, cache: &Cache, request: RequestHead, who: Credential, now: Timestamp, says: Option<Says>) -> Answer {
+        cache.send(request, who, now, &mut |asked| {
+            let says = says.clone().expect("the origin is not asked here");
+            let message = match says {
+                Says::Nothing(failure) => return Err(failure),
+                Says::Status(status, fields) => answer_of(self.class, status, now, &fields),
+            };
+            if self.engine.tier() == Tier::Edge {
+                return Ok(message);
+            }
+            let edge = Cache::new(engine(VIDEOMI, Tier::Edge));
+            let user = Principal::new("abc123", CredentialSource::Cookie).filter(|_| self.class.scope == Scope::User);
+            let who = user.map_or(Credential::None, Credential::Verified);
+            let answer = edge.send(asked.head.clone(), who, now, &mut |_| Ok(message.clone()));
+            Ok(Message { head: answer.delivery.head, body: answer.body })
+        })
+    }
+
     /// The validator that clients have after the miss.
     fn condition(&self, cache: &Cache) -> String {
         let request = RequestHead::new("GET", &self.url, Fields::new());
-        let answer = exchange(cache, request, self.step(10).who, START + DeltaSeconds::new(10), None);
+        let answer = self.exchange(cache, request, self.step(10).who, START + DeltaSeconds::new(10), None);
         match answer.delivery.head.fields.get("etag") {
             Some(etag) => format!("If-None-Match: {etag}"),
             None => "If-None-Match: \"none\"".to_owned(),
@@ -233,9 +275,9 @@ fn mutations(engine: &Engine) -> String {
                 let via = if engine.tier() == Tier::Edge { CredentialSource::Authorization } else { CredentialSource::Device };
                 let who = Principal::new("abc123", via).map_or(Credential::None, Credential::Verified);
                 let head = ResponseHead { status, fields: fields(&["Content-Type: application/json"]) };
-                let reply = Ok(Message { head, body: body.to_owned() });
+                let reply: Reply = Ok(Message { head, body: body.to_owned() });
                 let request = RequestHead::new(method, &url, Fields::new());
-                let answer = exchange(&Cache::new(engine.clone()), request, who, START, Some(reply));
+                let answer = Cache::new(engine.clone()).send(request, who, START, &mut |_| reply.clone());
                 let _ = writeln!(out, "──── {}: {title}\n", event.name);
                 show(&mut out, method, &url, &[], &answer);
             }
@@ -244,41 +286,37 @@ fn mutations(engine: &Engine) -> String {
     out
 }
 
-fn exchange(cache: &Cache, request: RequestHead, who: Credential, now: Timestamp, reply: Option<Reply>) -> Answer {
-    let mut next = |_: &OriginRequest| reply.clone().expect("the origin is not asked here");
-    cache.send(request, who, now, &mut next)
+/// Some origins give a validator, some leave it to the cache.
+fn has_validator(class: &ResourceClass) -> bool {
+    !["user-stats", "artists"].contains(&class.name.as_str())
 }
 
 /// What the origin answers: its own Cache-Control where that rules, a cautious one where the policy does.
-fn self_answer(class: &ResourceClass, status: u16) -> Message {
-    let cache_control = match (class.authority, status) {
-        (Authority::Origin, 200) => "max-age=60, stale-while-revalidate=30, stale-if-error=600",
-        (Authority::Origin, _) => "no-cache",
-        (Authority::Policy, _) => "max-age=0",
-    };
-    let mut lines = fields(&[
-        "Content-Type: application/octet-stream",
-        "Content-Length: 10",
-        "Connection: keep-alive",
-        "X-Powered-By: Videomi",
-    ]);
-    lines.set("cache-control", cache_control);
-    lines.set("date", http_date::write(START));
-    // Some origins give a validator, some leave it to the cache.
-    if status == 200 && (class.scope == Scope::Public) {
+fn answer_of(class: &ResourceClass, status: u16, now: Timestamp, more: &[(&'static str, &'static str)]) -> Message {
+    let mut lines = Fields::new();
+    lines.set("date", http_date::write(now));
+    lines.set("x-powered-by", "Videomi");
+    if status != 304 {
+        lines.set("content-type", "application/octet-stream");
+        lines.set("content-length", "10");
+        lines.set("connection", "keep-alive");
+        lines.set(
+            "cache-control",
+            match (class.authority, status) {
+                (Authority::Origin, 200) => "max-age=60, stale-while-revalidate=30, stale-if-error=600",
+                (Authority::Origin, _) => "no-cache",
+                (Authority::Policy, _) => "max-age=0",
+            },
+        );
+    }
+    if matches!(status, 200 | 206 | 304) && has_validator(class) {
         lines.set("etag", "\"e1\"");
     }
-    Message { head: ResponseHead { status, fields: lines }, body: BODY.to_owned() }
-}
-
-fn not_modified() -> Message {
-    let head = ResponseHead { status: 304, fields: fields(&["ETag: \"e1\"", "X-Powered-By: Videomi 2"]) };
-    Message { head, body: String::new() }
-}
-
-fn with(mut message: Message, name: &str, value: &str) -> Message {
-    message.head.fields.set(name, value);
-    message
+    for (name, value) in more {
+        lines.set(name, *value);
+    }
+    let body = if status == 304 { "" } else { BODY };
+    Message { head: ResponseHead { status, fields: lines }, body: body.to_owned() }
 }
 
 fn show(out: &mut String, method: &str, url: &str, with: &[&str], answer: &Answer) {

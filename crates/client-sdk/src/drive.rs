@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use tiercel_core::exchange::{Conclusion, Fetch, Found, Lookup, Outcome, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{Conclusion, Delivery, Fetch, Found, Lookup, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::invalidation::Facts;
 use tiercel_core::meta::EntryMeta;
 use tiercel_core::semantics::storable::NoStoreReason;
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortController;
 
-use crate::answer::{self, Failure, Fetched};
+use crate::answer::{self, Fetched};
 use crate::disk::Wanted;
 use crate::js;
 use crate::network::{self, Sent};
@@ -37,19 +37,17 @@ pub(crate) async fn get(
         Received::Refuse(delivery) => Ok(answer::of(&delivery, None, None, &path)?),
         Received::Pass(fetch) => JsFuture::from(fly(&session, fetch, None, &ask)?).await,
         Received::Lookup(lookup) => {
-            let (resolved, record) = look(&session, lookup, reload).await;
+            let (looked, record) = look(&session, lookup, reload).await;
             session.ensure_open()?;
-            match resolved {
-                Resolved::Deliver(delivery) => Ok(answer::of(&delivery, record.as_ref(), None, &path)?),
-                Resolved::DeliverStale(delivery, fetch) => {
+            match looked {
+                Looked::Answer(delivery, behind) => {
                     let answer = answer::of(&delivery, record.as_ref(), None, &path)?;
-                    refresh(fly(&session, fetch, record, &ask)?, on_update);
+                    if let Some(fetch) = behind {
+                        refresh(fly(&session, fetch, record, &ask)?, on_update);
+                    }
                     Ok(answer)
                 }
-                Resolved::Fetch(fetch) => JsFuture::from(fly(&session, fetch, record, &ask)?).await,
-                Resolved::Variant(_) => {
-                    Err(Failure::new("unreadable", "The stored variants cannot be read; ask again.").into())
-                }
+                Looked::Ask(fetch) => JsFuture::from(fly(&session, fetch, record, &ask)?).await,
             }
         }
     }
@@ -59,22 +57,36 @@ pub(crate) async fn get(
 pub(crate) async fn peek(session: &Rc<Session>, ask: &Ask) -> Option<JsValue> {
     let received = session.engine.receive(ask.head.clone(), session.credential(), session.moment());
     let Received::Lookup(lookup) = received else { return None };
-    let (resolved, record) = look(session, lookup, false).await;
-    let (Resolved::Deliver(delivery) | Resolved::DeliverStale(delivery, _)) = resolved else { return None };
+    let (looked, record) = look(session, lookup, false).await;
+    let Looked::Answer(delivery, _) = looked else { return None };
     answer::of(&delivery, record.as_ref(), None, &ask.head.target.path).ok()
 }
 
-async fn look(session: &Session, mut lookup: Lookup<'static>, reload: bool) -> (Resolved<'static>, Option<Record>) {
+/// What looking into the store came to.
+enum Looked {
+    /// An answer, and for a stale one the refresh behind it.
+    Answer(Delivery, Option<Fetch<'static>>),
+    /// Ask the network.
+    Ask(Fetch<'static>),
+}
+
+async fn look(session: &Session, mut lookup: Lookup<'static>, reload: bool) -> (Looked, Option<Record>) {
     loop {
         let record = match reload {
             true => None,
             false => session.store.get(lookup.key().as_str(), clock()).await,
         };
         let found = record.as_ref().map(|record| Found { head: record.head.clone(), length: None });
-        match lookup.resolve(found, session.purges.borrow().epochs(), clock()) {
-            Resolved::Variant(next) => lookup = next,
-            resolved => return (resolved, record),
-        }
+        let looked = match lookup.resolve(found, session.purges.borrow().epochs(), clock()) {
+            Resolved::Variant(next) => {
+                lookup = next;
+                continue;
+            }
+            Resolved::Deliver(delivery) => Looked::Answer(delivery, None),
+            Resolved::DeliverStale(delivery, fetch) => Looked::Answer(delivery, Some(fetch)),
+            Resolved::Fetch(fetch) => Looked::Ask(fetch),
+        };
+        return (looked, record);
     }
 }
 

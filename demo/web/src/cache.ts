@@ -25,7 +25,6 @@ const RESOURCE_NAMES: Readonly<Record<string, string>> = {
   "user-stats": "Statistics",
   "file-info": "Details",
   ratings: "Rating",
-  "top-ratings": "Top 10",
   "watch-progress": "Progress",
   thumbnail: "Thumbnail",
   media: "Media",
@@ -36,6 +35,11 @@ export function resourceName(cls: string): string {
   return RESOURCE_NAMES[cls] ?? cls;
 }
 
+/** Every answer of the API is wrapped in this; the SDK hands bodies on as they are. */
+interface Envelope<T> {
+  readonly data: T;
+}
+
 function outcomeOf(result: Result<unknown>): Outcome {
   if (result.status === "offline") return "offline";
   if (result.status !== "fresh") return "stale";
@@ -44,9 +48,9 @@ function outcomeOf(result: Result<unknown>): Outcome {
   return verdict(parseCacheStatus(result.cacheStatus)).outcome === "stale" ? "stale" : "hit";
 }
 
-function reading<T>(result: Result<T>, startedAt: number): Reading<T> {
+function reading<T>(result: Result<Envelope<T>>, startedAt: number): Reading<T> {
   return {
-    data: result.data,
+    data: result.data.data,
     warning: result.warning ?? null,
     answer: {
       tier: result.source,
@@ -85,14 +89,14 @@ export class UserCache {
   ): Promise<Reading<T>> {
     const subject = label ?? subjectOf(params);
     let startedAt = performance.now();
-    const take = (result: Result<T>): Reading<T> => {
+    const take = (result: Result<Envelope<T>>): Reading<T> => {
       const got = reading(result, startedAt);
       log(cls, subject, got.answer);
       if (result.status === "offline") online.set(false);
       else if (result.source === "origin" || result.source === "edge") online.set(true);
       return got;
     };
-    const first = take(await this.tiercel.get<T>(cls, params, { signal, onUpdate: (result) => onUpdate(take(result)) }));
+    const first = take(await this.tiercel.get<Envelope<T>>(cls, params, { signal, onUpdate: (result) => onUpdate(take(result)) }));
     // What the refresh takes counts from here: nobody waits for it.
     startedAt = performance.now();
     return first;
@@ -101,7 +105,7 @@ export class UserCache {
   /** Calls `onChange` with newer data that came by another way, or with null when the data must be read again. */
   watch<T>(cls: string, params: Params, onChange: (reading: Reading<T> | null) => void): () => void {
     return this.tiercel.subscribe(cls, params, (result) =>
-      onChange(result === null ? null : reading(result as Result<T>, performance.now())),
+      onChange(result === null ? null : reading(result as Result<Envelope<T>>, performance.now())),
     );
   }
 
