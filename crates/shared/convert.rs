@@ -32,10 +32,7 @@ pub(crate) fn response(delivery: &Delivery, body: Option<ReadableStream>) -> Res
 }
 
 /// A response for the store.
-pub(crate) fn stored_response(
-    head: &ResponseHead,
-    body: Option<ReadableStream>,
-) -> Result<Response, JsValue> {
+pub(crate) fn stored_response(head: &ResponseHead, body: Option<ReadableStream>) -> Result<Response, JsValue> {
     Response::new_with_opt_readable_stream_and_init(body.as_ref(), &init(head)?)
 }
 

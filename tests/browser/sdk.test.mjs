@@ -316,7 +316,7 @@ test("whoever logs in next finds nothing of who logged out with requests in flig
   const left = await page.evaluate(
     async (ids, users) => {
       const left = [];
-      for (let round = 0; round < 12; round++) {
+      for (let round = 0; round < 10; round++) {
         const cache = await sdk.open({ user: users[round % users.length] });
         const reads = ids.map((fileId) => cache.get("ratings", { fileId }).catch(() => {}));
         // In each round another number of answers has come when the user goes.

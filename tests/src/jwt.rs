@@ -11,7 +11,11 @@ pub const SECRET: &str = "a secret of the tests, and of nothing else";
 /// A token for `user` that is good until the year 2100.
 #[must_use]
 pub fn token(user: &str) -> String {
-    sign(&json!({ "alg": "HS256", "typ": "JWT" }), &json!({ "sub": user, "iss": "videomi", "exp": 4_102_444_800u64 }), SECRET)
+    sign(
+        &json!({ "alg": "HS256", "typ": "JWT" }),
+        &json!({ "sub": user, "iss": "videomi", "exp": 4_102_444_800u64 }),
+        SECRET,
+    )
 }
 
 /// A token of this header and these claims, signed with `secret`.

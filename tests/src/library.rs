@@ -114,7 +114,8 @@ impl Library {
 
     /// `?category=videos&id=v3`
     fn upload(&self, query: &str) -> Message {
-        let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap_or("");
+        let value =
+            |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap_or("");
         let (category, id) = (value("category"), value("id"));
         self.files.borrow_mut().insert(id.to_owned(), (category.to_owned(), format!("title of {id}")));
         message(201, &format!(r#"{{"data":{{"file":{{"category":"{category}"}}}}}}"#))

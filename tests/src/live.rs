@@ -1,1 +1,230 @@
-//! tbd
+//! The built edge, running in workerd on this machine, and a client of it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tiercel_core::field::Fields;
+use ureq::http::Request;
+
+use crate::jwt;
+use crate::origin::Origin;
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The edge that `cargo xtask build` makes of the built-in policy: `$TIERCEL_DIST/edge`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn videomi_edge() -> PathBuf {
+    built("TIERCEL_DIST", "dist", "cargo xtask build --only edge")
+}
+
+/// The edge of policies/http.json: `$TIERCEL_DIST_HTTP/edge`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn http_edge() -> PathBuf {
+    built("TIERCEL_DIST_HTTP", "dist/http", "cargo xtask build --only edge --policy policies/http.json --out dist/http")
+}
+
+fn built(variable: &str, usual: &str, how: &str) -> PathBuf {
+    let dist = std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from);
+    let edge = root().join(dist).join("edge");
+    assert!(edge.join("index.js").is_file(), "{} holds no edge; run `{how}`, or set {variable}", edge.display());
+    edge
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// A running world: one or more isolates of the edge in front of a test's own origin, with a clock that the test
+/// sets. It ends when dropped.
+pub struct World {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    agent: ureq::Agent,
+    control: String,
+    /// The origin behind the edge.
+    pub origin: Origin,
+    /// The isolates of the edge, one after the other.
+    pub edges: Vec<String>,
+    /// What the world's clock is ahead of the machine's, in milliseconds.
+    ahead: i64,
+}
+
+/// What a client got.
+#[derive(Clone, Debug)]
+pub struct Got {
+    /// The status.
+    pub status: u16,
+    /// Every field.
+    pub fields: Fields,
+    /// The body as text; what could be read of it.
+    pub body: String,
+}
+
+impl Got {
+    /// Our member of `Cache-Status`, without the name.
+    #[must_use]
+    pub fn cache(&self) -> &str {
+        let line = self.fields.get("cache-status").unwrap_or("no Cache-Status");
+        line.rsplit("tiercel-edge; ").next().unwrap_or(line)
+    }
+
+    /// Whether it came from the store.
+    #[must_use]
+    pub fn is_hit(&self) -> bool {
+        self.cache().starts_with("hit")
+    }
+}
+
+impl World {
+    /// Starts the edge in `dir` with so many isolates, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn start(dir: &Path, isolates: usize, origin: Origin) -> Self {
+        let config = json!({
+            "edge": { "dir": dir, "originUrl": origin.url(), "isolates": isolates, "vars": { "JWT_SECRET": jwt::SECRET } },
+            "clock": true,
+        });
+        let node = std::env::var_os("NODE").unwrap_or_else(|| "node".into());
+        let mut child = Command::new(node)
+            .arg(root().join("tools/world.mjs"))
+            .arg(config.to_string())
+            .current_dir(root())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr())
+            .spawn()
+            .expect("node runs; `cargo xtask test` says how to install what is missing");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
+        assert!(!line.is_empty(), "the local Workers did not start; run with TIERCEL_TEST_LOG=1 to see why");
+        let ready: Value = serde_json::from_str(&line).expect("tools/world.mjs prints one line of JSON");
+        let text = |value: &Value| value.as_str().expect("a URL").to_owned();
+        let edges = ready["edges"].as_array().expect("a list of edges").iter().map(|edge| text(&edge["url"])).collect();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        let stdin = child.stdin.take();
+        Self { child, stdin, agent, control: text(&ready["controlUrl"]), origin, edges, ahead: 0 }
+    }
+
+    /// Sends a request to the first isolate. Fields are lines, `Name: value`.
+    ///
+    /// # Panics
+    /// When there is no answer at all.
+    #[must_use]
+    pub fn send(&self, method: &str, path: &str, fields: &[&str]) -> Got {
+        self.send_to(0, method, path, fields)
+    }
+
+    /// Sends a request to one isolate.
+    ///
+    /// # Panics
+    /// When there is no answer at all.
+    #[must_use]
+    pub fn send_to(&self, isolate: usize, method: &str, path: &str, fields: &[&str]) -> Got {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.edges[isolate]));
+        for line in fields {
+            let (name, value) = line.split_once(':').expect("a field line is `Name: value`");
+            request = request.header(name, value.trim());
+        }
+        let body = if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" };
+        let answer = if body.is_empty() {
+            self.agent.run(request.body(()).expect("a request"))
+        } else {
+            self.agent.run(request.body(body).expect("a request"))
+        };
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: no answer: {error}"));
+        let fields = answer.headers().iter().map(|(n, v)| (n.as_str(), String::from_utf8_lossy(v.as_bytes())));
+        let fields: Fields = fields.collect();
+        let mut body = Vec::new();
+        // A body that breaks off is a matter of the test, not of the client.
+        let _ = answer.body_mut().as_reader().read_to_end(&mut body);
+        Got { status: answer.status().as_u16(), fields, body: String::from_utf8_lossy(&body).into_owned() }
+    }
+
+    /// Gets `path` until it comes from the store, and forgets what the origin saw of that.
+    ///
+    /// # Panics
+    /// When it never does.
+    #[must_use]
+    pub fn warm(&self, path: &str, fields: &[&str]) -> Got {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let got = self.send("GET", path, fields);
+            if got.is_hit() {
+                self.origin.take_log();
+                return got;
+            }
+            assert!(Instant::now() < deadline, "GET {path} is never a hit: {got:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends bytes as they are and reads what comes until the connection closes, or for five seconds.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    #[must_use]
+    pub fn raw(&self, bytes: &[u8]) -> String {
+        let address = self.edges[0].trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the edge listens");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+        // It may refuse before it has read everything.
+        let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Moves the clock of every isolate and of the origin.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    pub fn advance(&mut self, seconds: u32) {
+        self.ahead += i64::from(seconds) * 1000;
+        let told = json!({ "advance_seconds": seconds }).to_string();
+        let answer = self.agent.post(format!("{}/clock", self.control)).send(told).expect("the control server answers");
+        assert_eq!(answer.status(), 200, "the clock was not set");
+        self.origin.set_clock(self.ahead);
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        // It did not end by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The edge tells on stderr of every failure, and failures are what the tests are about.
+fn stderr() -> Stdio {
+    if std::env::var_os("TIERCEL_TEST_LOG").is_some() { Stdio::inherit() } else { Stdio::null() }
+}

@@ -100,7 +100,11 @@ impl Cache {
                 Resolved::Deliver(delivery) => return only(delivery, stored.as_ref()),
                 Resolved::DeliverStale(delivery, fetch) => {
                     let refreshed = self.fill(fetch, stored.clone(), now, next);
-                    return Answer { asked: refreshed.asked, conclusion: refreshed.conclusion, ..only(delivery, stored.as_ref()) };
+                    return Answer {
+                        asked: refreshed.asked,
+                        conclusion: refreshed.conclusion,
+                        ..only(delivery, stored.as_ref())
+                    };
                 }
                 Resolved::Fetch(fetch) => return self.fill(fetch, stored, now, next),
             }

@@ -97,8 +97,9 @@ fn nothing(failure: FetchFailure) -> Option<Says> {
 
 impl<'a> Sheet<'a> {
     fn new(engine: &'a Engine, class: &'a ResourceClass) -> Self {
-        let params: Params =
-            [("userId", "abc123"), ("category", "videos"), ("fileId", "f1"), ("rest", "photo.webp")].into_iter().collect();
+        let params: Params = [("userId", "abc123"), ("category", "videos"), ("fileId", "f1"), ("rest", "photo.webp")]
+            .into_iter()
+            .collect();
         let path = engine.locate(&class.name, &params).expect("a class can be located");
         Self { engine, class, url: format!("{HOST}{path}"), out: String::new() }
     }
@@ -138,7 +139,10 @@ impl<'a> Sheet<'a> {
             self.run(&cache, Step { title: "hit, the client's copy is good", with: &[&etag], ..self.step(10) });
             if ["media", "image", "any"].contains(&self.class.name.as_str()) {
                 self.run(&cache, Step { title: "hit, a range", with: &["Range: bytes=2-5"], ..self.step(10) });
-                self.run(&cache, Step { title: "hit, a range past the end", with: &["Range: bytes=20-"], ..self.step(10) });
+                self.run(
+                    &cache,
+                    Step { title: "hit, a range past the end", with: &["Range: bytes=20-"], ..self.step(10) },
+                );
             }
         }
         // Each of these begins with what the miss stored.
@@ -153,22 +157,51 @@ impl<'a> Sheet<'a> {
             }
             self.again(Step { title: "stale, replaced by a new answer", reply: ok(), ..self.step(late) });
             self.again(Step { title: "stale, the origin answers 503", reply: says(503), ..self.step(late) });
-            self.again(Step { title: "stale, no connection", reply: nothing(FetchFailure::Network), ..self.step(late) });
-            self.again(Step { title: "stale, no answer in time", reply: nothing(FetchFailure::Timeout), ..self.step(late) });
+            self.again(Step {
+                title: "stale, no connection",
+                reply: nothing(FetchFailure::Network),
+                ..self.step(late)
+            });
+            self.again(Step {
+                title: "stale, no answer in time",
+                reply: nothing(FetchFailure::Timeout),
+                ..self.step(late)
+            });
             self.again(Step { title: "stale, and the origin has it no more", reply: says(404), ..self.step(late) });
         } else {
-            self.again(Step { title: "stale, the refresh finds no connection", reply: nothing(FetchFailure::Network), ..self.step(stale) });
+            self.again(Step {
+                title: "stale, the refresh finds no connection",
+                reply: nothing(FetchFailure::Network),
+                ..self.step(stale)
+            });
         }
-        self.again(Step { title: "too old, no connection", reply: nothing(FetchFailure::Network), ..self.step(ttl + failing + 1) });
+        self.again(Step {
+            title: "too old, no connection",
+            reply: nothing(FetchFailure::Network),
+            ..self.step(ttl + failing + 1)
+        });
 
         self.alone(Step { title: "miss, no connection", reply: nothing(FetchFailure::Network), ..self.step(0) });
         self.alone(Step { title: "miss, no answer in time", reply: nothing(FetchFailure::Timeout), ..self.step(0) });
         self.alone(Step { title: "miss, the origin answers 404", reply: says(404), ..self.step(0) });
         self.alone(Step { title: "miss, the origin answers 503", reply: says(503), ..self.step(0) });
-        self.alone(Step { title: "miss, the answer sets a cookie", reply: says_with(200, &[("set-cookie", "theme=dark")]), ..self.step(0) });
-        self.alone(Step { title: "miss, the origin says no-store", reply: says_with(200, &[("cache-control", "no-store")]), ..self.step(0) });
+        self.alone(Step {
+            title: "miss, the answer sets a cookie",
+            reply: says_with(200, &[("set-cookie", "theme=dark")]),
+            ..self.step(0)
+        });
+        self.alone(Step {
+            title: "miss, the origin says no-store",
+            reply: says_with(200, &[("cache-control", "no-store")]),
+            ..self.step(0)
+        });
         if self.class.name == "media" || self.class.name == "any" {
-            self.alone(Step { title: "miss, the range that is the whole", with: &["Range: bytes=0-"], reply: ok(), ..self.step(0) });
+            self.alone(Step {
+                title: "miss, the range that is the whole",
+                with: &["Range: bytes=0-"],
+                reply: ok(),
+                ..self.step(0)
+            });
             let part = says_with(206, &[("content-range", "bytes 2-5/10"), ("content-length", "4")]);
             self.alone(Step { title: "miss, a range", with: &["Range: bytes=2-5"], reply: part, ..self.step(0) });
         }
@@ -181,12 +214,26 @@ impl<'a> Sheet<'a> {
     fn people(&mut self) {
         let ok = || says(200);
         let by = |id: &str, via| Principal::new(id, via).map_or(Credential::None, Credential::Verified);
-        self.alone(Step { title: "miss, signed in by cookie", who: by("abc123", CredentialSource::Cookie), reply: ok(), ..self.step(0) });
+        self.alone(Step {
+            title: "miss, signed in by cookie",
+            who: by("abc123", CredentialSource::Cookie),
+            reply: ok(),
+            ..self.step(0)
+        });
         self.alone(Step { title: "pass, nobody is signed in", who: Credential::None, reply: ok(), ..self.step(0) });
-        self.alone(Step { title: "pass, the credential does not verify", who: Credential::Rejected("credential-signature"), reply: ok(), ..self.step(0) });
+        self.alone(Step {
+            title: "pass, the credential does not verify",
+            who: Credential::Rejected("credential-signature"),
+            reply: ok(),
+            ..self.step(0)
+        });
         self.alone(Step { title: "refused by the origin", reply: says(401), ..self.step(0) });
         if self.url.contains("abc123") {
-            self.alone(Step { title: "refused, the path is another user's", who: by("bob", CredentialSource::Authorization), ..self.step(0) });
+            self.alone(Step {
+                title: "refused, the path is another user's",
+                who: by("bob", CredentialSource::Authorization),
+                ..self.step(0)
+            });
         }
     }
 
@@ -196,13 +243,19 @@ impl<'a> Sheet<'a> {
         self.alone(Step { title: "pass, a mutation", method: "POST", reply: ok(), ..self.step(0) });
         self.alone(Step { title: "pass, the origin answers 401", reply: says(401), ..self.step(0) });
         self.alone(Step { title: "pass, no connection", reply: nothing(FetchFailure::Network), ..self.step(0) });
-        self.alone(Step { title: "pass, the answer sets a cookie", reply: says_with(200, &[("set-cookie", "session=x")]), ..self.step(0) });
+        self.alone(Step {
+            title: "pass, the answer sets a cookie",
+            reply: says_with(200, &[("set-cookie", "session=x")]),
+            ..self.step(0)
+        });
     }
 
     fn step(&self, after: u64) -> Step<'static> {
-        let via = if self.engine.tier() == Tier::Edge { CredentialSource::Authorization } else { CredentialSource::Device };
+        let via =
+            if self.engine.tier() == Tier::Edge { CredentialSource::Authorization } else { CredentialSource::Device };
         // Public classes are asked for without looking who it is.
-        let principal = Principal::new("abc123", via).filter(|_| self.class.scope == Scope::User || via == CredentialSource::Device);
+        let principal = Principal::new("abc123", via)
+            .filter(|_| self.class.scope == Scope::User || via == CredentialSource::Device);
         let who = principal.map_or(Credential::None, Credential::Verified);
         Step { title: "", after, with: &[], method: "GET", reply: None, who }
     }
@@ -230,7 +283,14 @@ impl<'a> Sheet<'a> {
     }
 
     /// Sends a request. Behind a device stands an edge that has nothing stored, and behind that the origin.
-    fn exchange(&self, cache: &Cache, request: RequestHead, who: Credential, now: Timestamp, says: Option<Says>) -> Answer {
+    fn exchange(
+        &self,
+        cache: &Cache,
+        request: RequestHead,
+        who: Credential,
+        now: Timestamp,
+        says: Option<Says>,
+    ) -> Answer {
         cache.send(request, who, now, &mut |asked| {
             let says = says.clone().expect("the origin is not asked here");
             let message = match says {
@@ -272,7 +332,11 @@ fn mutations(engine: &Engine) -> String {
                 ("the origin agrees, and says nothing more", 204, ""),
                 ("the origin refuses", 409, "no"),
             ] {
-                let via = if engine.tier() == Tier::Edge { CredentialSource::Authorization } else { CredentialSource::Device };
+                let via = if engine.tier() == Tier::Edge {
+                    CredentialSource::Authorization
+                } else {
+                    CredentialSource::Device
+                };
                 let who = Principal::new("abc123", via).map_or(Credential::None, Credential::Verified);
                 let head = ResponseHead { status, fields: fields(&["Content-Type: application/json"]) };
                 let reply: Reply = Ok(Message { head, body: body.to_owned() });

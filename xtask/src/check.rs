@@ -60,14 +60,20 @@ pub(crate) fn read_and_report(file: &Path) -> Result<Reading> {
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     match &reading.policy {
         Some(policy) if errors == 0 => println!(
-            "{} {}: {} classes, {} events{}",
+            "{} {}: {}, {}{}",
             style("✔").green(),
             file.display(),
-            policy.classes.len(),
-            policy.events.len(),
-            if warnings == 0 { String::new() } else { format!(", {warnings} warnings") }
+            counted(policy.classes.len(), "class", "classes"),
+            counted(policy.events.len(), "event", "events"),
+            if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning", "warnings")) }
         ),
-        _ => eprintln!("{} {}: {errors} errors, {warnings} warnings", style("✘").red(), file.display()),
+        _ => eprintln!(
+            "{} {}: {}, {}",
+            style("✘").red(),
+            file.display(),
+            counted(errors, "error", "errors"),
+            counted(warnings, "warning", "warnings")
+        ),
     }
     Ok(reading)
 }
@@ -86,6 +92,10 @@ fn policies(args: &Args, workspace: &Workspace) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn render(file: &Path, found: &Diagnostic, line: &str) -> String {

@@ -7,6 +7,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::meta::EntryMeta;
 use crate::policy::document::place::{Place, Places, join};
+use crate::policy::document::write_span;
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store};
 use crate::principal::{Credential, CredentialSource, Principal};
 use crate::time::{DeltaSeconds, Timestamp};
@@ -132,12 +133,16 @@ impl Explainer<'_> {
                 part.say("decision", "look in the store, and ask the origin on a miss".to_owned());
                 part.cite("key", lookup.key().as_str().to_owned(), self.place(class, "key"));
                 if class.authority == Authority::Origin {
-                    part.cite("lifetimes", "the origin's Cache-Control, by RFC 9111".to_owned(), self.place(class, "authority"));
+                    part.cite(
+                        "lifetimes",
+                        "the origin's Cache-Control, by RFC 9111".to_owned(),
+                        self.place(class, "authority"),
+                    );
                 }
                 if let (Authority::Policy, Some(lifetimes)) = (class.authority, class.edge) {
                     part.cite("lifetimes", windows(lifetimes), self.place(class, "edge"));
                 }
-                part.say("timeout", format!("{} for the origin's head", span(class.timeout)));
+                part.say("timeout", format!("{} for the origin's head", write_span(class.timeout)));
                 self.stored(lookup, &mut part);
             }
         }
@@ -167,7 +172,11 @@ impl Explainer<'_> {
         );
         let why = conclusion.delivery.status.detail.unwrap_or("method");
         let place = class.filter(|_| why == "never-stored").and_then(|c| self.place(c, "edge"));
-        part.facts.push(Fact { label: "decision".into(), value: format!("pass to the origin, store nothing ({why})"), place });
+        part.facts.push(Fact {
+            label: "decision".into(),
+            value: format!("pass to the origin, store nothing ({why})"),
+            place,
+        });
         if let Some((event, at)) = self.event(edge) {
             part.cite("event", format!("{}, when the origin answers 2xx", event.name), Some(self.places.of(&at)));
             let names = conclusion.invalidation.map(|i| i.names).unwrap_or_default();
@@ -200,9 +209,10 @@ impl Explainer<'_> {
         let namespace = sdk.namespace(self.user);
         let (tier, store) = match device.store {
             Store::IndexedDb => (Tier::Sdk, format!("IndexedDB, database {}", namespace.database())),
-            Store::CacheStorage => {
-                (Tier::ServiceWorker, format!("Cache Storage, cache {}", namespace.cache(&class.name, self.policy.version)))
-            }
+            Store::CacheStorage => (
+                Tier::ServiceWorker,
+                format!("Cache Storage, cache {}", namespace.cache(&class.name, self.policy.version)),
+            ),
         };
         part.cite("store", store, self.place(class, "device"));
         let engine = Engine::new(self.policy.clone(), tier);
@@ -241,9 +251,8 @@ impl Explainer<'_> {
 
     fn pattern(&self, class: &ResourceClass) -> String {
         let leads_to = self.policy.classes.iter().position(|c| c.name == class.name);
-        let routes = self.policy.routes.iter().filter(|r| {
-            matches!(r.leads_to, LeadsTo::Class(i) if Some(i) == leads_to)
-        });
+        let routes =
+            self.policy.routes.iter().filter(|r| matches!(r.leads_to, LeadsTo::Class(i) if Some(i) == leads_to));
         let texts: Vec<String> =
             routes.map(|r| format!("{} {}", r.method.as_deref().unwrap_or("*"), r.pattern)).collect();
         texts.join(" or ")
@@ -275,28 +284,15 @@ fn answer(fetch: Fetch<'_>, example: ResponseHead) -> Fields {
 
 /// `fresh for 5m; then 1h stale while one refresh runs; for 1d when the origin fails; kept for 1d 5m in all`
 fn windows(l: Lifetimes) -> String {
-    let mut text = format!("fresh for {}", span(l.ttl));
+    let mut text = format!("fresh for {}", write_span(l.ttl));
     if l.stale_while_revalidate > DeltaSeconds::ZERO {
-        text.push_str(&format!("; then {} stale while one refresh runs", span(l.stale_while_revalidate)));
+        text.push_str(&format!("; then {} stale while one refresh runs", write_span(l.stale_while_revalidate)));
     }
     if l.stale_if_error > DeltaSeconds::ZERO {
-        text.push_str(&format!("; for {} when the origin fails", span(l.stale_if_error)));
+        text.push_str(&format!("; for {} when the origin fails", write_span(l.stale_if_error)));
     }
-    text.push_str(&format!("; kept for {} in all", span(l.retention())));
+    text.push_str(&format!("; kept for {} in all", write_span(l.retention())));
     text
-}
-
-/// At most two units: `1d 5m`.
-fn span(delta: DeltaSeconds) -> String {
-    let mut left = delta.get();
-    let mut text: Vec<String> = Vec::new();
-    for (size, unit) in [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
-        if left >= size && text.len() < 2 {
-            text.push(format!("{}{unit}", left / size));
-            left %= size;
-        }
-    }
-    if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
 }
 
 /// `cache-control` → `Cache-Control`.

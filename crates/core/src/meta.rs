@@ -127,7 +127,9 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_nothing() {
         let good = meta().encode();
-        for broken in ["", "t1", "t0;key=a", &good[..good.len() - 12], &format!("{good};x=1"), &good.replace("req=1", "req=-1")] {
+        for broken in
+            ["", "t1", "t0;key=a", &good[..good.len() - 12], &format!("{good};x=1"), &good.replace("req=1", "req=-1")]
+        {
             assert_eq!(EntryMeta::decode(broken), None, "{broken}");
         }
     }

@@ -50,9 +50,18 @@ fn url() -> impl Strategy<Value = String> {
         1 => text(),
     ];
     let whole = words(&[
-        "/api/stats", "/api/upload/user/abc123?category=videos", "/api/files/videos/f1", "/api/files/videos/f1/info",
-        "/api/files/videos/f1/thumbnail", "/api/user/artists", "/assets/app.js?v=1", "/api/ratings/f1", "/api/upload",
-        "/api/auth/logout", "/", "/api/watch-progress/f1",
+        "/api/stats",
+        "/api/upload/user/abc123?category=videos",
+        "/api/files/videos/f1",
+        "/api/files/videos/f1/info",
+        "/api/files/videos/f1/thumbnail",
+        "/api/user/artists",
+        "/assets/app.js?v=1",
+        "/api/ratings/f1",
+        "/api/upload",
+        "/api/auth/logout",
+        "/",
+        "/api/watch-progress/f1",
     ]);
     let path = prop_oneof![3 => whole, 2 => prop::collection::vec(pieces, 0..8).prop_map(|p| p.concat())];
     (words(&["https://videomi.example", "https://videomi.example", "", "x", "://"]), path).prop_map(|(a, b)| a + &b)
@@ -102,7 +111,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn moment() -> impl Strategy<Value = Timestamp> {
-    prop_oneof![Just(0u64), Just(u64::MAX), any::<u64>(), 1_800_000_000_000u64..1_800_000_100_000].prop_map(Timestamp::from_millis)
+    prop_oneof![Just(0u64), Just(u64::MAX), any::<u64>(), 1_800_000_000_000u64..1_800_000_100_000]
+        .prop_map(Timestamp::from_millis)
 }
 
 fn epochs() -> impl Strategy<Value = TagEpochs> {

@@ -27,13 +27,52 @@ const PAIRS: u32 = 20_000;
 
 /// Ids that look like what surrounds an id in a key, a database or a cache name, or like an escaped id.
 const ADVERSARIAL: [&str; 40] = [
-    "a", "b", "a_b", "a_", "_", "_a", "a:files", "a:files:videos", "a:stats", "a:", ":", ":a", "a/b", "/", "..", ".",
-    "%", "%3A", "a%3Afiles", "a%5Fb", "%25", "*", "a*", "~", "~a", "!", "a!00ff", "cache", "videomi", "v1", "user",
-    "files", "a b", "a+b", "a?b=c", "a#b", "é", "e\u{301}", "\u{202e}a", "A",
+    "a",
+    "b",
+    "a_b",
+    "a_",
+    "_",
+    "_a",
+    "a:files",
+    "a:files:videos",
+    "a:stats",
+    "a:",
+    ":",
+    ":a",
+    "a/b",
+    "/",
+    "..",
+    ".",
+    "%",
+    "%3A",
+    "a%3Afiles",
+    "a%5Fb",
+    "%25",
+    "*",
+    "a*",
+    "~",
+    "~a",
+    "!",
+    "a!00ff",
+    "cache",
+    "videomi",
+    "v1",
+    "user",
+    "files",
+    "a b",
+    "a+b",
+    "a?b=c",
+    "a#b",
+    "é",
+    "e\u{301}",
+    "\u{202e}a",
+    "A",
 ];
 
 fn id() -> impl Strategy<Value = String> {
-    let pieces = prop::sample::select(vec!["a", "b", "_", ":", "/", "%", "*", "~", "!", ".", "-", "files", "%3A", "é", "\u{301}", " "]);
+    let pieces = prop::sample::select(vec![
+        "a", "b", "_", ":", "/", "%", "*", "~", "!", ".", "-", "files", "%3A", "é", "\u{301}", " ",
+    ]);
     let joined = prop::collection::vec(pieces, 1..6).prop_map(|pieces| pieces.concat());
     // Longer than a key takes as it is: these become digests.
     let long = (190usize..420, "[aé:~]", "[a-c]?").prop_map(|(times, unit, end)| unit.repeat(times) + &end);
@@ -161,7 +200,10 @@ impl Naming for Unescaped {
         }
         let value = |name: &str| subject.params.get(name).unwrap_or("*").to_owned();
         let class = self.product.edge.policy().class(subject.class)?;
-        let key = class.key.params().fold(class.key.to_string(), |key, name| key.replace(&format!("{{{name}}}"), &value(name)));
+        let key = class
+            .key
+            .params()
+            .fold(class.key.to_string(), |key, name| key.replace(&format!("{{{name}}}"), &value(name)));
         Some(format!("v1/{key}"))
     }
 

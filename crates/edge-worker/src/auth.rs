@@ -66,7 +66,9 @@ async fn verify(identity: &Identity, token: &str, env: &Env) -> Result<Claims, &
         issuer: text(&payload, "iss"),
         audience: match get(&payload, "aud") {
             one if one.is_string() => one.as_string().into_iter().collect(),
-            many => many.dyn_into::<Array>().map(|a| a.iter().filter_map(|v| v.as_string()).collect()).unwrap_or_default(),
+            many => {
+                many.dyn_into::<Array>().map(|a| a.iter().filter_map(|v| v.as_string()).collect()).unwrap_or_default()
+            }
         },
         expires: moment(&payload, "exp")?,
         not_before: moment(&payload, "nbf")?,
@@ -74,9 +76,12 @@ async fn verify(identity: &Identity, token: &str, env: &Env) -> Result<Claims, &
 }
 
 async fn key(env: &Env) -> Result<CryptoKey, &'static str> {
-    let Some(secret) = Reflect::get(env, &"JWT_SECRET".into()).ok().and_then(|s| s.as_string()).filter(|s| !s.is_empty())
+    let Some(secret) =
+        Reflect::get(env, &"JWT_SECRET".into()).ok().and_then(|s| s.as_string()).filter(|s| !s.is_empty())
     else {
-        console_error!("tiercel: the secret JWT_SECRET is not set, so no user is recognised: wrangler secret put JWT_SECRET");
+        console_error!(
+            "tiercel: the secret JWT_SECRET is not set, so no user is recognised: wrangler secret put JWT_SECRET"
+        );
         return Err("credential-no-key");
     };
     let known = KEY.with_borrow(|k| k.as_ref().filter(|(s, _)| *s == secret).map(|(_, key)| key.clone()));

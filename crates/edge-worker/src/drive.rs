@@ -124,11 +124,7 @@ impl Way {
     }
 }
 
-async fn conclude(
-    env: &Env,
-    fetch: Fetch<'static>,
-    passed: Option<&web_sys::Request>,
-) -> (Conclusion, Option<Answer>) {
+async fn conclude(env: &Env, fetch: Fetch<'static>, passed: Option<&web_sys::Request>) -> (Conclusion, Option<Answer>) {
     let (outcome, answer) = match origin::fetch(env, &fetch.request(), passed).await {
         Ok(answer) => (Outcome::Response(answer.head.clone()), Some(answer)),
         Err(failure) => (Outcome::Failed(failure), None),

@@ -1,8 +1,6 @@
 //! The Durable Object that holds the epochs of one shard. `epochs` is its only caller.
 
-use worker::{
-    DurableObject, Env, Request, Response, Result, SqlStorageValue, State, console_error, durable_object,
-};
+use worker::{DurableObject, Env, Request, Response, Result, SqlStorageValue, State, console_error, durable_object};
 
 use crate::now;
 

@@ -32,7 +32,8 @@ pub(crate) async fn read(env: &Env, names: &[String], bound: DeltaSeconds) -> Ta
         names.iter().filter(|name| !fresh(name)).collect()
     });
     if !stale.is_empty() {
-        let asked = join_all(by_shard(stale.into_iter()).into_iter().map(|(shard, names)| ask(env, shard, names))).await;
+        let asked =
+            join_all(by_shard(stale.into_iter()).into_iter().map(|(shard, names)| ask(env, shard, names))).await;
         for answer in asked {
             match answer {
                 Ok(Some(epochs)) => learn(now, epochs),

@@ -20,11 +20,7 @@ pub(crate) struct Answer {
 }
 
 /// Asks the origin. `passed` is the client's request, whose body goes on as a stream.
-pub(crate) async fn fetch(
-    env: &Env,
-    wanted: &OriginRequest,
-    passed: Option<&Request>,
-) -> Result<Answer, FetchFailure> {
+pub(crate) async fn fetch(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Answer, FetchFailure> {
     let abort = AbortController::new().map_err(|_| FetchFailure::Network)?;
     let promise = send(env, wanted, passed, &abort).map_err(|error| broken(&error))?;
     let wait = Delay::from(Duration::from_secs(wanted.timeout.get()));
@@ -42,7 +38,12 @@ pub(crate) async fn fetch(
     }
 }
 
-fn send(env: &Env, wanted: &OriginRequest, passed: Option<&Request>, abort: &AbortController) -> Result<Promise, JsValue> {
+fn send(
+    env: &Env,
+    wanted: &OriginRequest,
+    passed: Option<&Request>,
+    abort: &AbortController,
+) -> Result<Promise, JsValue> {
     let init = RequestInit::new();
     init.set_method(&wanted.head.method);
     init.set_headers(&convert::headers(&wanted.head.fields)?.into());
@@ -56,7 +57,8 @@ fn send(env: &Env, wanted: &OriginRequest, passed: Option<&Request>, abort: &Abo
         (binding, wanted.head.target.url())
     } else {
         let base = Reflect::get(env, &"ORIGIN_URL".into())?.as_string().filter(|base| !base.is_empty());
-        let base = base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL is set: see docs/deploying.md")?;
+        let base =
+            base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL is set: see docs/deploying.md")?;
         let global = JsValue::from(js_sys::global());
         (global, format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
     };

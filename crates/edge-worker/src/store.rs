@@ -54,9 +54,7 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, response: &Response) {
 
 /// Removes the entry of this data centre.
 pub(crate) async fn remove(key: &CacheKey, policy: &Policy) {
-    let removed = async {
-        JsFuture::from(cache()?.delete_with_request(&request(key, policy, None)?)).await
-    };
+    let removed = async { JsFuture::from(cache()?.delete_with_request(&request(key, policy, None)?)).await };
     if let Err(error) = removed.await {
         console_error!("tiercel: an entry was not removed: {error:?}");
     }

@@ -137,12 +137,11 @@ impl Way {
         };
         let (user, client) = (self.user.clone(), self.client.clone());
         Some(Box::pin(async move {
+            // Whoever asked may have logged out, or be another by now.
+            let same = identity::of(&client).await == user;
             match (action, body) {
-                (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) => {
-                    // Whoever asked may have logged out, or be another by now.
-                    if identity::of(&client).await == user {
-                        store::put(user.as_deref(), &plan, &body).await;
-                    }
+                (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) if same => {
+                    store::put(user.as_deref(), &plan, &body).await;
                 }
                 (StoreAction::Remove(key), _) => store::remove(&key).await,
                 _ => {}

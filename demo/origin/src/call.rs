@@ -35,15 +35,10 @@ impl Call {
     /// # Errors
     /// 400 when the URL cannot be read.
     pub(crate) fn new(request: web_sys::Request, env: Env) -> Result<Self, Failure> {
-        let url = web_sys::Url::new(&request.url())
-            .map_err(|_| Failure::bad_request("the request's URL is malformed"))?;
+        let url =
+            web_sys::Url::new(&request.url()).map_err(|_| Failure::bad_request("the request's URL is malformed"))?;
         let method = request.method();
-        Ok(Self {
-            request,
-            env,
-            url,
-            method,
-        })
+        Ok(Self { request, env, url, method })
     }
 
     pub(crate) fn request(&self) -> &web_sys::Request {
@@ -84,10 +79,7 @@ impl Call {
 
     /// The first value of a query parameter; `None` where it is absent or empty.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
-        self.url
-            .search_params()
-            .get(name)
-            .filter(|value| !value.is_empty())
+        self.url.search_params().get(name).filter(|value| !value.is_empty())
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -114,15 +106,8 @@ impl Call {
     /// 400 saying that `expected` was expected and where the body differs from it; 413 for a body
     /// over 64 KiB.
     pub(crate) async fn json<T: DeserializeOwned>(&self, expected: &str) -> Result<T, Failure> {
-        let too_large = || {
-            Failure::too_large(format!(
-                "a JSON body may have {MAX_JSON_BYTES} bytes at most"
-            ))
-        };
-        if self
-            .content_length()
-            .is_some_and(|length| length > MAX_JSON_BYTES as u64)
-        {
+        let too_large = || Failure::too_large(format!("a JSON body may have {MAX_JSON_BYTES} bytes at most"));
+        if self.content_length().is_some_and(|length| length > MAX_JSON_BYTES as u64) {
             return Err(too_large());
         }
         let unreadable = |_| Failure::bad_request(format!("expected {expected}: no body came"));
@@ -134,8 +119,7 @@ impl Call {
         if body.len() > MAX_JSON_BYTES {
             return Err(too_large());
         }
-        serde_json::from_str(&body)
-            .map_err(|error| Failure::bad_request(format!("expected {expected}: {error}")))
+        serde_json::from_str(&body).map_err(|error| Failure::bad_request(format!("expected {expected}: {error}")))
     }
 
     /// The body, read as `multipart/form-data`.
@@ -143,14 +127,9 @@ impl Call {
     /// # Errors
     /// 400 for anything else.
     pub(crate) async fn form(&self) -> Result<web_sys::FormData, Failure> {
-        let malformed = |_| {
-            Failure::bad_request(
-                "expected a multipart/form-data body with the fields file and category",
-            )
-        };
-        let form = JsFuture::from(self.request.form_data().map_err(malformed)?)
-            .await
-            .map_err(malformed)?;
+        let malformed =
+            |_| Failure::bad_request("expected a multipart/form-data body with the fields file and category");
+        let form = JsFuture::from(self.request.form_data().map_err(malformed)?).await.map_err(malformed)?;
         Ok(form.unchecked_into())
     }
 

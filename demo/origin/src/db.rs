@@ -7,11 +7,7 @@ use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement};
 
 /// A statement with its parameters bound.
-pub(crate) fn statement(
-    db: &D1Database,
-    sql: &str,
-    parameters: &[JsValue],
-) -> Result<D1PreparedStatement, Failure> {
+pub(crate) fn statement(db: &D1Database, sql: &str, parameters: &[JsValue]) -> Result<D1PreparedStatement, Failure> {
     Ok(db.prepare(sql).bind(parameters)?)
 }
 
@@ -46,7 +42,5 @@ pub(crate) fn as_rfc3339<S: Serializer>(millis: &f64, serializer: S) -> Result<S
 
 /// A time in milliseconds as RFC 3339 in UTC, such as `2026-04-18T09:30:00.000Z`.
 pub(crate) fn rfc3339(millis: f64) -> String {
-    js_sys::Date::new(&JsValue::from_f64(millis))
-        .to_iso_string()
-        .into()
+    js_sys::Date::new(&JsValue::from_f64(millis)).to_iso_string().into()
 }

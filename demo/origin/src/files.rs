@@ -41,9 +41,8 @@ pub(crate) async fn list(call: &Call, user_id: &str) -> Answer {
     let category = call
         .query("category")
         .map(|name| {
-            Category::parse(&name).ok_or_else(|| {
-                Failure::bad_request(format!("category is {name:?}: videos, images or music"))
-            })
+            Category::parse(&name)
+                .ok_or_else(|| Failure::bad_request(format!("category is {name:?}: videos, images or music")))
         })
         .transpose()?;
     let db = call.db()?;
@@ -56,9 +55,7 @@ pub(crate) async fn list(call: &Call, user_id: &str) -> Answer {
             db::all(&db, &sql, &[user_id.into(), category.as_str().into()]).await?
         }
         None => {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM files WHERE owner_id = ?1 ORDER BY created_at DESC, id"
-            );
+            let sql = format!("SELECT {COLUMNS} FROM files WHERE owner_id = ?1 ORDER BY created_at DESC, id");
             db::all(&db, &sql, &[user_id.into()]).await?
         }
     };
@@ -94,13 +91,9 @@ async fn update(call: &Call, category: &str, id: &str) -> Answer {
     let name = FileName::parse(category, id)?;
     let db = call.db()?;
     let mut info = library::find_owned(&db, &name, &session.user_id).await?;
-    let patch: Patch = call
-        .json(r#"a JSON object with "name", "description" or both, as strings"#)
-        .await?;
+    let patch: Patch = call.json(r#"a JSON object with "name", "description" or both, as strings"#).await?;
     if patch.name.is_none() && patch.description.is_none() {
-        return Err(Failure::bad_request(
-            "nothing to change: send name, description or both",
-        ));
+        return Err(Failure::bad_request("nothing to change: send name, description or both"));
     }
 
     let mut changed = Vec::new();
@@ -113,9 +106,7 @@ async fn update(call: &Call, category: &str, id: &str) -> Answer {
     }
     if let Some(new) = patch.description {
         if new.chars().count() > MAX_DESCRIPTION {
-            return Err(Failure::bad_request(format!(
-                "description may have {MAX_DESCRIPTION} characters at most"
-            )));
+            return Err(Failure::bad_request(format!("description may have {MAX_DESCRIPTION} characters at most")));
         }
         if new != info.description {
             info.description = new;
@@ -136,13 +127,7 @@ async fn update(call: &Call, category: &str, id: &str) -> Answer {
         )
         .await?;
     }
-    respond::fresh(
-        200,
-        &Updated {
-            file: info,
-            changed,
-        },
-    )
+    respond::fresh(200, &Updated { file: info, changed })
 }
 
 async fn delete(call: &Call, category: &str, id: &str) -> Answer {
@@ -157,21 +142,8 @@ async fn delete(call: &Call, category: &str, id: &str) -> Answer {
     library::find_owned(&db, &name, &session.user_id).await?;
     // The objects first: if the row then stays, its owner can delete it again, whereas objects
     // without a row would stay public with nobody able to remove them.
-    call.media()?
-        .delete_multiple(vec![name.media_key(), name.thumbnail_key()])
-        .await?;
+    call.media()?.delete_multiple(vec![name.media_key(), name.thumbnail_key()]).await?;
     // Its ratings and watch progress go with it (ON DELETE CASCADE).
-    db::run(
-        &db,
-        "DELETE FROM files WHERE id = ?1",
-        &[name.id.as_str().into()],
-    )
-    .await?;
-    respond::fresh(
-        200,
-        &Deleted {
-            id: &name.id,
-            category: name.category,
-        },
-    )
+    db::run(&db, "DELETE FROM files WHERE id = ?1", &[name.id.as_str().into()]).await?;
+    respond::fresh(200, &Deleted { id: &name.id, category: name.category })
 }

@@ -36,11 +36,7 @@ use worker::{Context, Env, Response, event};
 /// Only when the runtime cannot build a response at all; every failure of a route is answered
 /// as JSON with its own status.
 #[event(fetch)]
-pub async fn fetch(
-    request: web_sys::Request,
-    env: Env,
-    _context: Context,
-) -> worker::Result<Response> {
+pub async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> worker::Result<Response> {
     let call = match Call::new(request, env) {
         Ok(call) => call,
         Err(failure) => return failure.into_response(),

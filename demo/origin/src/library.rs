@@ -38,13 +38,7 @@ impl Category {
     pub(crate) fn media_types(self) -> &'static [&'static str] {
         match self {
             Self::Videos => &["video/mp4", "video/webm", "video/quicktime", "video/ogg"],
-            Self::Images => &[
-                "image/jpeg",
-                "image/png",
-                "image/webp",
-                "image/gif",
-                "image/avif",
-            ],
+            Self::Images => &["image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"],
             Self::Music => &[
                 "audio/mpeg",
                 "audio/mp4",
@@ -80,16 +74,12 @@ impl FileName {
     /// # Errors
     /// 404 for an unknown category or an id that no file can have.
     pub(crate) fn parse(category: &str, id: &str) -> Result<Self, Failure> {
-        let category = Category::parse(category).ok_or_else(|| {
-            Failure::not_found(format!("no category {category:?}: videos, images or music"))
-        })?;
+        let category = Category::parse(category)
+            .ok_or_else(|| Failure::not_found(format!("no category {category:?}: videos, images or music")))?;
         if !is_id(id) {
             return Err(no_such_file());
         }
-        Ok(Self {
-            category,
-            id: id.to_owned(),
-        })
+        Ok(Self { category, id: id.to_owned() })
     }
 
     /// The R2 key of the file itself.
@@ -105,10 +95,7 @@ impl FileName {
 
 /// Whether a file may have this id.
 pub(crate) fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// A row of `files`, which is also how a file looks in the answers.
@@ -154,33 +141,17 @@ pub(crate) struct FileInfo {
 /// # Errors
 /// 404 where there is none.
 pub(crate) async fn find(db: &D1Database, name: &FileName) -> Result<FileInfo, Failure> {
-    let sql = format!(
-        "SELECT {COLUMNS}, description, updated_at FROM files WHERE id = ?1 AND category = ?2"
-    );
-    db::first(
-        db,
-        &sql,
-        &[name.id.as_str().into(), name.category.as_str().into()],
-    )
-    .await?
-    .ok_or_else(no_such_file)
+    let sql = format!("SELECT {COLUMNS}, description, updated_at FROM files WHERE id = ?1 AND category = ?2");
+    db::first(db, &sql, &[name.id.as_str().into(), name.category.as_str().into()]).await?.ok_or_else(no_such_file)
 }
 
 /// The file of that name, if `user_id` owns it.
 ///
 /// # Errors
 /// 404 where there is none, 403 where it is somebody else's.
-pub(crate) async fn find_owned(
-    db: &D1Database,
-    name: &FileName,
-    user_id: &str,
-) -> Result<FileInfo, Failure> {
+pub(crate) async fn find_owned(db: &D1Database, name: &FileName, user_id: &str) -> Result<FileInfo, Failure> {
     let info = find(db, name).await?;
-    if info.file.owner_id == user_id {
-        Ok(info)
-    } else {
-        Err(Failure::forbidden("this file belongs to somebody else"))
-    }
+    if info.file.owner_id == user_id { Ok(info) } else { Err(Failure::forbidden("this file belongs to somebody else")) }
 }
 
 /// # Errors
@@ -191,12 +162,7 @@ pub(crate) async fn must_exist(db: &D1Database, id: &str) -> Result<(), Failure>
     if !is_id(id) {
         return Err(no_such_file());
     }
-    let row: Option<Row> = db::first(
-        db,
-        "SELECT 1 AS present FROM files WHERE id = ?1",
-        &[id.into()],
-    )
-    .await?;
+    let row: Option<Row> = db::first(db, "SELECT 1 AS present FROM files WHERE id = ?1", &[id.into()]).await?;
     row.map(|_| ()).ok_or_else(no_such_file)
 }
 
@@ -208,9 +174,7 @@ pub(crate) fn clean_name(field: &str, name: &str) -> Result<String, Failure> {
     let name = name.trim();
     let length = name.chars().count();
     if length == 0 || length > 200 || name.chars().any(char::is_control) {
-        return Err(Failure::bad_request(format!(
-            "{field} must have 1 to 200 characters, and no control characters"
-        )));
+        return Err(Failure::bad_request(format!("{field} must have 1 to 200 characters, and no control characters")));
     }
     Ok(name.to_owned())
 }

@@ -15,9 +15,7 @@ const THUMBNAIL_CACHE_CONTROL: &str = "public, max-age=86400";
 /// GET `/api/files/:category/:fileId`.
 pub(crate) async fn file(call: &Call, category: &str, id: &str) -> Answer {
     let name = FileName::parse(category, id)?;
-    object(call, &name.media_key(), FILE_CACHE_CONTROL)
-        .await?
-        .ok_or_else(|| Failure::not_found("no such file"))
+    object(call, &name.media_key(), FILE_CACHE_CONTROL).await?.ok_or_else(|| Failure::not_found("no such file"))
 }
 
 /// GET `/api/files/:category/:fileId/thumbnail`: the uploaded one, or else a drawn placeholder.
@@ -32,10 +30,7 @@ pub(crate) async fn thumbnail(call: &Call, category: &str, id: &str) -> Answer {
     headers.set("Cache-Control", THUMBNAIL_CACHE_CONTROL)?;
     headers.set("X-Content-Type-Options", "nosniff")?;
     // The name is escaped; this is for whoever opens the drawing as a page all the same.
-    headers.set(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'",
-    )?;
+    headers.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")?;
     let drawing = placeholder::draw(name.category, &info.file.name).into_bytes();
     Ok(Response::builder().with_headers(headers).fixed(drawing))
 }
@@ -65,12 +60,7 @@ async fn object(call: &Call, key: &str, cache_control: &str) -> Result<Option<Re
     let etag = head.http_etag();
     if if_none_match.is_some_and(|known| condition::any_match(&known, &etag)) {
         headers.delete("Content-Type")?;
-        return Ok(Some(
-            Response::builder()
-                .with_status(304)
-                .with_headers(headers)
-                .empty(),
-        ));
+        return Ok(Some(Response::builder().with_status(304).with_headers(headers).empty()));
     }
     if call.is_head() {
         headers.set("Content-Length", &head.size().to_string())?;
@@ -78,9 +68,7 @@ async fn object(call: &Call, key: &str, cache_control: &str) -> Result<Option<Re
     }
 
     let applies = match (call.header("If-Range"), headers.get("Last-Modified")?) {
-        (Some(validator), Some(modified)) => {
-            condition::range_still_applies(&validator, &etag, &modified)
-        }
+        (Some(validator), Some(modified)) => condition::range_still_applies(&validator, &etag, &modified),
         (Some(_), None) => false,
         (None, _) => true,
     };
@@ -93,39 +81,27 @@ async fn object(call: &Call, key: &str, cache_control: &str) -> Result<Option<Re
             Some(object) => whole(&object, headers).map(Some),
             None => Ok(None),
         },
-        Wanted::Nothing => Err(Failure::new(
-            416,
-            "range_not_satisfiable",
-            format!("the file has {} bytes", head.size()),
-        )
-        .with_header("Accept-Ranges", "bytes")
-        .with_header("Content-Range", format!("bytes */{}", head.size()))),
+        Wanted::Nothing => {
+            Err(Failure::new(416, "range_not_satisfiable", format!("the file has {} bytes", head.size()))
+                .with_header("Accept-Ranges", "bytes")
+                .with_header("Content-Range", format!("bytes */{}", head.size())))
+        }
         Wanted::Part(span) => {
-            let part = Range::OffsetWithLength {
-                offset: span.start,
-                length: span.length,
-            };
+            let part = Range::OffsetWithLength { offset: span.start, length: span.length };
             let Some(object) = bucket.get(key).range(part).execute().await? else {
                 return Ok(None);
             };
             headers.set("Content-Range", &span.content_range(head.size()))?;
             headers.set("Content-Length", &span.length.to_string())?;
             let body = stream(&object)?;
-            Ok(Some(
-                Response::builder()
-                    .with_status(206)
-                    .with_headers(headers)
-                    .body(body),
-            ))
+            Ok(Some(Response::builder().with_status(206).with_headers(headers).body(body)))
         }
     }
 }
 
 fn whole(object: &Object, headers: Headers) -> Answer {
     headers.set("Content-Length", &object.size().to_string())?;
-    Ok(Response::builder()
-        .with_headers(headers)
-        .body(stream(object)?))
+    Ok(Response::builder().with_headers(headers).body(stream(object)?))
 }
 
 /// The object's body as the runtime's own stream, which passes to the client without entering
@@ -140,12 +116,7 @@ fn stream(object: &Object) -> Result<ResponseBody, Failure> {
 fn object_headers(object: &Object, cache_control: &str) -> Result<Headers, Failure> {
     let headers = Headers::new();
     let content_type = object.http_metadata().content_type;
-    headers.set(
-        "Content-Type",
-        content_type
-            .as_deref()
-            .unwrap_or("application/octet-stream"),
-    )?;
+    headers.set("Content-Type", content_type.as_deref().unwrap_or("application/octet-stream"))?;
     headers.set("Cache-Control", cache_control)?;
     headers.set("ETag", &object.http_etag())?;
     headers.set("Last-Modified", &http_date(object))?;

@@ -8,9 +8,7 @@ const LABEL: usize = 34;
 /// An SVG with the category's mark and the file's name on a gradient. Its hue comes from the
 /// name, so that neighbours in a grid differ.
 pub(crate) fn draw(category: Category, name: &str) -> String {
-    let hue = name
-        .bytes()
-        .fold(0u32, |hue, byte| (hue * 31 + u32::from(byte)) % 360);
+    let hue = name.bytes().fold(0u32, |hue, byte| (hue * 31 + u32::from(byte)) % 360);
     let second_hue = (hue + 50) % 360;
     let mark = mark(category);
     let label = label(name);
@@ -31,9 +29,7 @@ pub(crate) fn draw(category: Category, name: &str) -> String {
 fn mark(category: Category) -> &'static str {
     match category {
         Category::Videos => r#"<path d="M210 88v88l74-44z"/>"#,
-        Category::Images => {
-            r#"<path d="M166 178l50-70 34 44 20-24 38 50z"/><circle cx="292" cy="94" r="13"/>"#
-        }
+        Category::Images => r#"<path d="M166 178l50-70 34 44 20-24 38 50z"/><circle cx="292" cy="94" r="13"/>"#,
         Category::Music => concat!(
             r#"<path d="M222 92l64-14v78h-10V98l-44 10v62h-10z"/>"#,
             r#"<circle cx="216" cy="170" r="17"/><circle cx="270" cy="156" r="17"/>"#,
@@ -65,10 +61,7 @@ mod tests {
     #[test]
     fn the_name_is_escaped() {
         let drawing = draw(Category::Music, "Rock & <script>");
-        assert!(
-            drawing.contains(">Rock &amp; &lt;script&gt;</text>"),
-            "{drawing}"
-        );
+        assert!(drawing.contains(">Rock &amp; &lt;script&gt;</text>"), "{drawing}");
     }
 
     #[test]

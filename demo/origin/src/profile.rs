@@ -37,12 +37,7 @@ struct Me {
 
 async fn me(call: &Call) -> Answer {
     let session = call.session().await?;
-    respond::fresh(
-        200,
-        &Me {
-            user: profile(&call.db()?, &session.user_id).await?,
-        },
-    )
+    respond::fresh(200, &Me { user: profile(&call.db()?, &session.user_id).await? })
 }
 
 async fn rename(call: &Call) -> Answer {
@@ -54,18 +49,9 @@ async fn rename(call: &Call) -> Answer {
     let Body { name } = call.json(r#"{"name": "..."}"#).await?;
     let name = library::clean_name("name", &name)?;
     let db = call.db()?;
-    db::run(
-        &db,
-        "UPDATE users SET name = ?2 WHERE id = ?1",
-        &[session.user_id.as_str().into(), name.as_str().into()],
-    )
-    .await?;
-    respond::fresh(
-        200,
-        &Me {
-            user: profile(&db, &session.user_id).await?,
-        },
-    )
+    db::run(&db, "UPDATE users SET name = ?2 WHERE id = ?1", &[session.user_id.as_str().into(), name.as_str().into()])
+        .await?;
+    respond::fresh(200, &Me { user: profile(&db, &session.user_id).await? })
 }
 
 async fn plan(call: &Call) -> Answer {
@@ -97,29 +83,15 @@ async fn plan(call: &Call) -> Answer {
     )
     .await?
     .ok_or_else(no_account)?;
-    let storage = Storage {
-        used_bytes: row.storage_used,
-        limit_bytes: row.storage_limit,
-    };
+    let storage = Storage { used_bytes: row.storage_used, limit_bytes: row.storage_limit };
     let renews_at = row.plan_renews.map(db::rfc3339);
-    respond::fresh(
-        200,
-        &Plan {
-            plan: row.plan,
-            renews_at,
-            storage,
-        },
-    )
+    respond::fresh(200, &Plan { plan: row.plan, renews_at, storage })
 }
 
 async fn profile(db: &D1Database, user_id: &str) -> Result<Profile, Failure> {
-    db::first(
-        db,
-        "SELECT id, name, email, created_at FROM users WHERE id = ?1",
-        &[user_id.into()],
-    )
-    .await?
-    .ok_or_else(no_account)
+    db::first(db, "SELECT id, name, email, created_at FROM users WHERE id = ?1", &[user_id.into()])
+        .await?
+        .ok_or_else(no_account)
 }
 
 fn no_account() -> Failure {

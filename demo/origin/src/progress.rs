@@ -62,11 +62,7 @@ async fn one(call: &Call, file_id: &str) -> Answer {
         &[session.user_id.as_str().into(), file_id.into()],
     )
     .await?;
-    let never = || Progress {
-        file_id: file_id.to_owned(),
-        seconds: 0.0,
-        updated_at: None,
-    };
+    let never = || Progress { file_id: file_id.to_owned(), seconds: 0.0, updated_at: None };
     respond::fresh(200, &progress.unwrap_or_else(never))
 }
 
@@ -79,9 +75,7 @@ async fn set(call: &Call, file_id: &str) -> Answer {
     let session = call.session().await?;
     let Body { seconds } = call.json(EXPECTED).await?;
     if !(0.0..=MAX_SECONDS).contains(&seconds) {
-        return Err(Failure::bad_request(format!(
-            "expected {EXPECTED}: it is {seconds}"
-        )));
+        return Err(Failure::bad_request(format!("expected {EXPECTED}: it is {seconds}")));
     }
     let db = call.db()?;
     library::must_exist(&db, file_id).await?;
@@ -91,21 +85,9 @@ async fn set(call: &Call, file_id: &str) -> Answer {
         "INSERT INTO watch_progress (user_id, file_id, seconds, updated_at) \
          VALUES (?1, ?2, ?3, ?4) ON CONFLICT (user_id, file_id) \
          DO UPDATE SET seconds = excluded.seconds, updated_at = excluded.updated_at",
-        &[
-            session.user_id.as_str().into(),
-            file_id.into(),
-            seconds.into(),
-            now.into(),
-        ],
+        &[session.user_id.as_str().into(), file_id.into(), seconds.into(), now.into()],
     )
     .await?;
     let file_id = file_id.to_owned();
-    respond::fresh(
-        200,
-        &Progress {
-            file_id,
-            seconds,
-            updated_at: Some(Time(now)),
-        },
-    )
+    respond::fresh(200, &Progress { file_id, seconds, updated_at: Some(Time(now)) })
 }

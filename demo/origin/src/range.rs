@@ -12,11 +12,7 @@ pub(crate) struct Span {
 impl Span {
     /// The `Content-Range` value of this part of `size` bytes (§14.4).
     pub(crate) fn content_range(self, size: u64) -> String {
-        format!(
-            "bytes {}-{}/{size}",
-            self.start,
-            self.start + self.length - 1
-        )
+        format!("bytes {}-{}/{size}", self.start, self.start + self.length - 1)
     }
 }
 
@@ -47,15 +43,9 @@ pub(crate) fn parse(header: &str, size: u64) -> Wanted {
     match (number(first), number(last)) {
         (Some(start), Some(end)) if start <= end => part(start, end, size),
         (Some(start), None) if last.is_empty() => part(start, u64::MAX, size),
-        (None, Some(suffix)) if first.is_empty() => part(
-            if suffix == 0 {
-                size
-            } else {
-                size.saturating_sub(suffix)
-            },
-            u64::MAX,
-            size,
-        ),
+        (None, Some(suffix)) if first.is_empty() => {
+            part(if suffix == 0 { size } else { size.saturating_sub(suffix) }, u64::MAX, size)
+        }
         _ => Wanted::Whole,
     }
 }
@@ -64,10 +54,7 @@ fn part(start: u64, end: u64, size: u64) -> Wanted {
     if start >= size {
         return Wanted::Nothing;
     }
-    Wanted::Part(Span {
-        start,
-        length: end.min(size - 1) - start + 1,
-    })
+    Wanted::Part(Span { start, length: end.min(size - 1) - start + 1 })
 }
 
 /// `1*DIGIT`; a number too large for any file counts as the largest.
@@ -123,13 +110,6 @@ mod tests {
 
     #[test]
     fn content_range_is_inclusive() {
-        assert_eq!(
-            Span {
-                start: 2,
-                length: 4
-            }
-            .content_range(10),
-            "bytes 2-5/10"
-        );
+        assert_eq!(Span { start: 2, length: 4 }.content_range(10), "bytes 2-5/10");
     }
 }

@@ -77,9 +77,7 @@ async fn rate(call: &Call, file_id: &str) -> Answer {
     let session = call.session().await?;
     let Body { score } = call.json(EXPECTED).await?;
     if !(1..=5).contains(&score) {
-        return Err(Failure::bad_request(format!(
-            "expected {EXPECTED}: the score is {score}"
-        )));
+        return Err(Failure::bad_request(format!("expected {EXPECTED}: the score is {score}")));
     }
     let db = call.db()?;
     library::must_exist(&db, file_id).await?;
@@ -88,12 +86,7 @@ async fn rate(call: &Call, file_id: &str) -> Answer {
         "INSERT INTO ratings (file_id, user_id, score, rated_at) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (file_id, user_id) \
          DO UPDATE SET score = excluded.score, rated_at = excluded.rated_at",
-        &[
-            file_id.into(),
-            session.user_id.as_str().into(),
-            score.into(),
-            now_millis().into(),
-        ],
+        &[file_id.into(), session.user_id.as_str().into(), score.into(), now_millis().into()],
     )
     .await?;
     respond::fresh(200, &rating(&db, file_id).await?)
@@ -106,8 +99,5 @@ async fn rating(db: &D1Database, file_id: &str) -> Result<Rating, Failure> {
         &[file_id.into()],
     )
     .await?;
-    Ok(row.unwrap_or(Rating {
-        average: None,
-        count: 0,
-    }))
+    Ok(row.unwrap_or(Rating { average: None, count: 0 }))
 }

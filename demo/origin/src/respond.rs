@@ -43,12 +43,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            headers: Vec::new(),
-        }
+        Self { status, code, message: message.into(), headers: Vec::new() }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -57,8 +52,7 @@ impl Failure {
 
     /// 401 with the challenge that RFC 9110 §11.6.1 asks for.
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
-        Self::new(401, "unauthorized", message)
-            .with_header("WWW-Authenticate", "Bearer realm=\"videomi\"")
+        Self::new(401, "unauthorized", message).with_header("WWW-Authenticate", "Bearer realm=\"videomi\"")
     }
 
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
@@ -72,12 +66,7 @@ impl Failure {
     /// 405, with the methods that would do; HEAD is understood wherever GET is.
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
         let allow = allow.replace("GET", "GET, HEAD");
-        Self::new(
-            405,
-            "method_not_allowed",
-            format!("this resource answers {allow}"),
-        )
-        .with_header("Allow", allow)
+        Self::new(405, "method_not_allowed", format!("this resource answers {allow}")).with_header("Allow", allow)
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
@@ -104,22 +93,13 @@ impl Failure {
             code: &'a str,
             message: &'a str,
         }
-        let error = Detail {
-            code: self.code,
-            message: &self.message,
-        };
-        let body = serde_json::to_vec(&Body {
-            success: false,
-            error,
-        })?;
+        let error = Detail { code: self.code, message: &self.message };
+        let body = serde_json::to_vec(&Body { success: false, error })?;
         let headers = json_headers(Keep::Never)?;
         for (name, value) in &self.headers {
             headers.set(name, value)?;
         }
-        Ok(Response::builder()
-            .with_status(self.status)
-            .with_headers(headers)
-            .fixed(body))
+        Ok(Response::builder().with_status(self.status).with_headers(headers).fixed(body))
     }
 }
 
@@ -127,11 +107,7 @@ impl Failure {
 impl From<worker::Error> for Failure {
     fn from(error: worker::Error) -> Self {
         console_error!("origin: {error}");
-        Self::new(
-            500,
-            "internal",
-            "the origin could not answer; its log says why",
-        )
+        Self::new(500, "internal", "the origin could not answer; its log says why")
     }
 }
 
@@ -151,10 +127,7 @@ pub(crate) async fn read<T: Serialize>(call: &Call, keep: Keep, data: &T) -> Ans
     let known = call.header("If-None-Match");
     if known.is_some_and(|known| condition::any_match(&known, &etag)) {
         headers.delete("Content-Type")?;
-        return Ok(Response::builder()
-            .with_status(304)
-            .with_headers(headers)
-            .empty());
+        return Ok(Response::builder().with_status(304).with_headers(headers).empty());
     }
     Ok(Response::builder().with_headers(headers).fixed(body))
 }
@@ -162,19 +135,14 @@ pub(crate) async fn read<T: Serialize>(call: &Call, keep: Keep, data: &T) -> Ans
 /// Answers with data that no cache may keep: a mutation's outcome, or something sensitive.
 pub(crate) fn fresh<T: Serialize>(status: u16, data: &T) -> Answer {
     let headers = json_headers(Keep::Never)?;
-    Ok(Response::builder()
-        .with_status(status)
-        .with_headers(headers)
-        .fixed(envelope(data)?))
+    Ok(Response::builder().with_status(status).with_headers(headers).fixed(envelope(data)?))
 }
 
 /// The same head with no content, for HEAD.
 pub(crate) fn without_body(response: Response) -> Response {
     let (builder, body) = response.into_parts();
     if let worker::ResponseBody::Body(bytes) = &body
-        && let Ok(builder) = builder
-            .clone()
-            .with_header("Content-Length", &bytes.len().to_string())
+        && let Ok(builder) = builder.clone().with_header("Content-Length", &bytes.len().to_string())
     {
         return builder.empty();
     }
@@ -187,10 +155,7 @@ fn envelope<T: Serialize>(data: &T) -> worker::Result<Vec<u8>> {
         success: bool,
         data: &'a T,
     }
-    Ok(serde_json::to_vec(&Envelope {
-        success: true,
-        data,
-    })?)
+    Ok(serde_json::to_vec(&Envelope { success: true, data })?)
 }
 
 fn json_headers(keep: Keep) -> worker::Result<Headers> {

@@ -40,17 +40,13 @@ struct Claims {
 /// 401 without a valid token.
 pub(crate) async fn verify(call: &Call) -> Result<Session, Failure> {
     let token = match call.header("Authorization") {
-        Some(value) => bearer(&value)
-            .ok_or_else(|| Failure::unauthorized("Authorization must be `Bearer <token>`"))?
-            .to_owned(),
-        None => call
-            .cookie(COOKIE)
-            .ok_or_else(|| Failure::unauthorized("sign in first: POST /api/auth/login"))?,
+        Some(value) => {
+            bearer(&value).ok_or_else(|| Failure::unauthorized("Authorization must be `Bearer <token>`"))?.to_owned()
+        }
+        None => call.cookie(COOKIE).ok_or_else(|| Failure::unauthorized("sign in first: POST /api/auth/login"))?,
     };
     let claims = check(&secret(call)?, &token).await?;
-    Ok(Session {
-        user_id: claims.sub,
-    })
+    Ok(Session { user_id: claims.sub })
 }
 
 /// The `Set-Cookie` value that starts a session.
@@ -74,10 +70,7 @@ pub(crate) fn end(call: &Call) -> String {
 }
 
 async fn sign(secret: &str, claims: &Claims) -> Result<String, Failure> {
-    let header = Header {
-        alg: "HS256".into(),
-        typ: Some("JWT".into()),
-    };
+    let header = Header { alg: "HS256".into(), typ: Some("JWT".into()) };
     let signed = format!("{}.{}", part(&header)?, part(claims)?);
     let mac = hmac_sign(secret, &signed).await?;
     Ok(format!("{signed}.{}", base64url(&mac)))
@@ -101,29 +94,21 @@ async fn check(secret: &str, token: &str) -> Result<Claims, Failure> {
         return Err(invalid());
     }
     if claims.exp <= now_seconds() {
-        return Err(Failure::unauthorized(
-            "the session has run out: sign in again",
-        ));
+        return Err(Failure::unauthorized("the session has run out: sign in again"));
     }
     Ok(claims)
 }
 
 fn secret(call: &Call) -> Result<String, Failure> {
-    let secret = call
-        .env()
-        .secret("JWT_SECRET")
-        .map(|secret| secret.to_string());
-    secret
-        .ok()
-        .filter(|secret| !secret.is_empty())
-        .ok_or_else(|| {
-            Failure::new(
-                500,
-                "not_configured",
-                "JWT_SECRET is not set: run `wrangler secret put JWT_SECRET`, or set it under vars \
+    let secret = call.env().secret("JWT_SECRET").map(|secret| secret.to_string());
+    secret.ok().filter(|secret| !secret.is_empty()).ok_or_else(|| {
+        Failure::new(
+            500,
+            "not_configured",
+            "JWT_SECRET is not set: run `wrangler secret put JWT_SECRET`, or set it under vars \
              in wrangler.jsonc for local use",
-            )
-        })
+        )
+    })
 }
 
 /// The token of a `Bearer` credential; the scheme's case does not matter (RFC 9110 §11.1).
@@ -139,20 +124,14 @@ fn set_cookie(call: &Call, value: &str, max_age: u64) -> String {
 }
 
 fn part<T: Serialize>(value: &T) -> Result<String, Failure> {
-    Ok(base64url(
-        &serde_json::to_vec(value).map_err(worker::Error::from)?,
-    ))
+    Ok(base64url(&serde_json::to_vec(value).map_err(worker::Error::from)?))
 }
 
 fn read_part<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     serde_json::from_slice(&from_base64url(part)?).ok()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a date after 1970"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date after 1970")]
 fn now_seconds() -> u64 {
     (now_millis() / 1000.0) as u64
 }

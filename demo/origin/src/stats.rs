@@ -48,12 +48,7 @@ async fn stats(call: &Call) -> Answer {
     )
     .await?;
     let mut stats = Stats::default();
-    for Row {
-        category,
-        files,
-        bytes,
-    } in rows
-    {
+    for Row { category, files, bytes } in rows {
         stats.total.files += files;
         stats.total.bytes += bytes;
         let amount = match category {

@@ -40,26 +40,15 @@ async fn upload(call: &Call) -> Answer {
     }
     let session = call.session().await?;
     // Refused before any of it is in memory; a body of unannounced size is measured once it is.
-    if call
-        .content_length()
-        .is_some_and(|size| size > MAX_FILE + MAX_THUMBNAIL + FORM_OVERHEAD)
-    {
+    if call.content_length().is_some_and(|size| size > MAX_FILE + MAX_THUMBNAIL + FORM_OVERHEAD) {
         call.discard_body().await;
         return Err(file_too_large());
     }
-    let Form {
-        source,
-        thumbnail,
-        category,
-        mut file,
-    } = Form::read(call).await?;
+    let Form { source, thumbnail, category, mut file } = Form::read(call).await?;
     file.id = format!("{}{}", category.id_prefix(), webcrypto::random_id()?);
     file.owner_id = session.user_id;
     file.created_at = now_millis();
-    let name = FileName {
-        category,
-        id: file.id.clone(),
-    };
+    let name = FileName { category, id: file.id.clone() };
 
     put(call, &name.media_key(), &source, &file.content_type).await?;
     let stored = async {
@@ -72,10 +61,7 @@ async fn upload(call: &Call) -> Answer {
         // Objects that no row names would stay public with nobody able to remove them.
         let keys = vec![name.media_key(), name.thumbnail_key()];
         if let Err(error) = call.media()?.delete_multiple(keys).await {
-            console_error!(
-                "origin: an upload failed and left {} behind: {error}",
-                name.id
-            );
+            console_error!("origin: an upload failed and left {} behind: {error}", name.id);
         }
         return Err(failure);
     }
@@ -94,13 +80,11 @@ struct Form {
 impl Form {
     async fn read(call: &Call) -> Result<Self, Failure> {
         let form = call.form().await?;
-        let source = file_field(&form, "file")
-            .ok_or_else(|| Failure::bad_request("the field file must hold the file"))?;
+        let source =
+            file_field(&form, "file").ok_or_else(|| Failure::bad_request("the field file must hold the file"))?;
         let category = text_field(&form, "category")
             .and_then(|name| Category::parse(&name))
-            .ok_or_else(|| {
-                Failure::bad_request("the field category must be videos, images or music")
-            })?;
+            .ok_or_else(|| Failure::bad_request("the field category must be videos, images or music"))?;
         if size_of(&source) > MAX_FILE {
             return Err(file_too_large());
         }
@@ -110,15 +94,8 @@ impl Form {
         }
         let thumbnail = file_field(&form, "thumbnail").filter(|image| image.size() > 0.0);
         if let Some(image) = &thumbnail {
-            if !Category::Images
-                .media_types()
-                .contains(&media_type(image).as_str())
-            {
-                return Err(unsupported(
-                    "thumbnail",
-                    &media_type(image),
-                    Category::Images,
-                ));
+            if !Category::Images.media_types().contains(&media_type(image).as_str()) {
+                return Err(unsupported("thumbnail", &media_type(image), Category::Images));
             }
             if size_of(image) > MAX_THUMBNAIL {
                 return Err(Failure::too_large("a thumbnail may have 1 MiB at most"));
@@ -140,23 +117,13 @@ impl Form {
             height: number_field(&form, "height")?,
             duration: number_field(&form, "duration")?.filter(|seconds: &f64| seconds.is_finite()),
         };
-        Ok(Self {
-            source,
-            thumbnail,
-            category,
-            file,
-        })
+        Ok(Self { source, thumbnail, category, file })
     }
 }
 
 /// Stores a file of the form. R2 takes the `File` itself; reading it into this Worker's memory
 /// first would double what an upload occupies, and an isolate has 128 MB.
-async fn put(
-    call: &Call,
-    key: &str,
-    file: &web_sys::File,
-    content_type: &str,
-) -> Result<(), Failure> {
+async fn put(call: &Call, key: &str, file: &web_sys::File, content_type: &str) -> Result<(), Failure> {
     let bucket = call.media()?;
     let bucket: &R2Bucket = bucket.as_ref().unchecked_ref();
     let metadata = js_sys::Object::new();
@@ -197,43 +164,27 @@ fn file_field(form: &web_sys::FormData, name: &str) -> Option<web_sys::File> {
 }
 
 fn text_field(form: &web_sys::FormData, name: &str) -> Option<String> {
-    form.get(name)
-        .as_string()
-        .filter(|text| !text.trim().is_empty())
+    form.get(name).as_string().filter(|text| !text.trim().is_empty())
 }
 
 /// A number that the page may tell because only it can look into the file.
-fn number_field<T: FromStr + PartialOrd + Default>(
-    form: &web_sys::FormData,
-    name: &str,
-) -> Result<Option<T>, Failure> {
+fn number_field<T: FromStr + PartialOrd + Default>(form: &web_sys::FormData, name: &str) -> Result<Option<T>, Failure> {
     let Some(text) = text_field(form, name) else {
         return Ok(None);
     };
     match text.trim().parse() {
         Ok(number) if number > T::default() => Ok(Some(number)),
-        _ => Err(Failure::bad_request(format!(
-            "the field {name} is {text:?}: expected a number above 0"
-        ))),
+        _ => Err(Failure::bad_request(format!("the field {name} is {text:?}: expected a number above 0"))),
     }
 }
 
 /// The media type without its parameters, in lower case.
 fn media_type(file: &web_sys::File) -> String {
     let content_type = file.type_();
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count of bytes"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
 fn size_of(file: &web_sys::File) -> u64 {
     file.size() as u64
 }

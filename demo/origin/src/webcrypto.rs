@@ -37,25 +37,14 @@ pub(crate) async fn hmac_verify(secret: &str, mac: &[u8], data: &str) -> Result<
     let key = hmac_key(secret).await?;
     let mac = Uint8Array::from(mac);
     let data = Uint8Array::from(data.as_bytes());
-    let verdict =
-        subtle()?.verify_with_str_and_js_u8_array_and_js_u8_array("HMAC", &key, &mac, &data)?;
+    let verdict = subtle()?.verify_with_str_and_js_u8_array_and_js_u8_array("HMAC", &key, &mac, &data)?;
     Ok(JsFuture::from(verdict).await?.is_truthy())
 }
 
 /// PBKDF2-HMAC-SHA-256, 32 bytes. Workers refuse more than 100,000 iterations.
-pub(crate) async fn pbkdf2(
-    password: &str,
-    salt: &[u8],
-    iterations: u32,
-) -> Result<Vec<u8>, JsValue> {
+pub(crate) async fn pbkdf2(password: &str, salt: &[u8], iterations: u32) -> Result<Vec<u8>, JsValue> {
     let usages = Array::of1(&"deriveBits".into());
-    let key = subtle()?.import_key_with_str(
-        "raw",
-        &Uint8Array::from(password.as_bytes()),
-        "PBKDF2",
-        false,
-        &usages,
-    )?;
+    let key = subtle()?.import_key_with_str("raw", &Uint8Array::from(password.as_bytes()), "PBKDF2", false, &usages)?;
     let key: CryptoKey = JsFuture::from(key).await?.unchecked_into();
     let salt = Uint8Array::from(salt);
     let params = Pbkdf2Params::new_with_str("PBKDF2", "SHA-256", iterations, &salt);
@@ -93,9 +82,7 @@ async fn hmac_key(secret: &str) -> Result<CryptoKey, JsValue> {
 }
 
 fn crypto() -> Result<Crypto, JsValue> {
-    js_sys::global()
-        .unchecked_into::<WorkerGlobalScope>()
-        .crypto()
+    js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto()
 }
 
 fn subtle() -> Result<SubtleCrypto, JsValue> {

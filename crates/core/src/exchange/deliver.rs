@@ -2,12 +2,12 @@
 
 use super::entry::{Entry, NEVER_KEPT};
 use super::{Body, Context, Delivery, FetchFailure, Served};
+use crate::field::Fields;
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
 use crate::field::cache_status::CacheStatus;
 use crate::field::range::RangeAnswer;
 use crate::field::targeted::CDN_CACHE_CONTROL;
-use crate::field::Fields;
 use crate::head::ResponseHead;
 use crate::policy::{Authority, ResourceClass, Scope};
 use crate::principal::CredentialSource;
@@ -15,7 +15,13 @@ use crate::semantics::{condition, freshness};
 use crate::time::Timestamp;
 
 /// An answer from the store.
-pub(super) fn stored(context: &Context<'_>, entry: &Entry, status: CacheStatus, served: Served, now: Timestamp) -> Delivery {
+pub(super) fn stored(
+    context: &Context<'_>,
+    entry: &Entry,
+    status: CacheStatus,
+    served: Served,
+    now: Timestamp,
+) -> Delivery {
     let mut head = entry.head.clone();
     default_etag(context, &mut head.fields, head.status, entry.meta.received);
     head.fields.set("age", freshness::current_age(&entry.meta, now).to_string());
@@ -39,7 +45,9 @@ pub(super) fn passed(context: &Context<'_>, head: ResponseHead, status: CacheSta
 pub(super) fn failure(context: &Context<'_>, failure: FetchFailure, status: CacheStatus) -> Delivery {
     let (code, text) = match failure {
         FetchFailure::Timeout => (504, "The origin did not answer in time, and nothing usable is stored."),
-        FetchFailure::Network if context.rules.tier.is_shared() => (502, "The origin cannot be reached, and nothing usable is stored."),
+        FetchFailure::Network if context.rules.tier.is_shared() => {
+            (502, "The origin cannot be reached, and nothing usable is stored.")
+        }
         FetchFailure::Network => (504, "There is no connection, and nothing usable is stored."),
     };
     answer(context, code, status.because(failure.token()), text)

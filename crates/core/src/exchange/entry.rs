@@ -11,14 +11,30 @@ use crate::time::{DeltaSeconds, Timestamp};
 
 /// Fields that the runtime's store would act on. They are kept under another name while stored.
 const SET_ASIDE: [&str; 9] = [
-    "age", "cache-control", "cache-status", "cache-tag", "cdn-cache-control", "cloudflare-cdn-cache-control", "expires",
-    "pragma", "vary",
+    "age",
+    "cache-control",
+    "cache-status",
+    "cache-tag",
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "expires",
+    "pragma",
+    "vary",
 ];
 /// Fields of one connection (RFC 9110 §7.6.1), and cookies.
 pub(super) const NEVER_KEPT: [&str; 9] = [
-    "connection", "keep-alive", "proxy-authenticate", "proxy-connection", "set-cookie", "te", "trailer",
-    "transfer-encoding", "upgrade",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
+/// What Cloudflare's store says of itself; `Cache-Status` says it for all caches.
+const OF_THE_STORE: &str = "cf-cache-status";
 /// Longest tag that Cloudflare takes in `Cache-Tag`, in bytes.
 const LONGEST_TAG: usize = 1024;
 
@@ -42,7 +58,7 @@ impl Entry {
         for (name, value) in found.head.fields.iter() {
             match name.strip_prefix(ASIDE) {
                 Some(original) => fields.append(original, value),
-                None if name == META || SET_ASIDE.contains(&name) => {}
+                None if name == META || name == OF_THE_STORE || SET_ASIDE.contains(&name) => {}
                 None => fields.append(name, value),
             }
         }

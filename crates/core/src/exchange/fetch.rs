@@ -12,7 +12,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta::EntryMeta;
-use crate::policy::{Authority, ResourceClass, Scope};
+use crate::policy::{Authority, ResourceClass, Scope, USER_ID};
 use crate::principal::Credential;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::storable::{self, NoStoreReason};
@@ -26,8 +26,14 @@ const LONGEST_WAIT: DeltaSeconds = DeltaSeconds::new(60);
 
 /// Request fields outside the key that some origins let change their answer.
 const UNKEYED: [&str; 8] = [
-    "forwarded", "x-forwarded-host", "x-host", "x-http-method", "x-http-method-override", "x-method-override",
-    "x-original-url", "x-rewrite-url",
+    "forwarded",
+    "x-forwarded-host",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
 /// Why a request goes past the cache. The names are stable: they go out in `Cache-Status`.
@@ -139,7 +145,7 @@ impl<'e> Fetch<'e> {
         }
         let Mode::Fill(fill) = &self.mode else {
             let timeout = self.context.class.map_or(LONGEST_WAIT, |class| class.timeout.max(LONGEST_WAIT));
-            return OriginRequest { head, timeout, revalidate: false };
+            return OriginRequest { head, timeout, revalidate: !shared };
         };
         if fill.class.authority == Authority::Policy {
             head.target.query = normalised_query(fill.class, &self.context.params, &head.target);
@@ -184,7 +190,7 @@ impl<'e> Fetch<'e> {
                 let fwd = if reason == PassReason::Method { Forward::Method } else { Forward::Bypass };
                 keep(deliver::failure(&context, failure, CacheStatus::forward(fwd)))
             }
-            (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, now),
+            (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, epochs, now),
             (Mode::Fill(fill), Outcome::Response(head)) => fill.answered(&context, head, part, epochs, now),
         }
     }
@@ -271,13 +277,18 @@ impl Fill<'_> {
         if head.status == 304 && self.entry.is_some() {
             return self.not_modified(context, &head, epochs, now);
         }
-        if is_passing_failure(head.status) && self.serves_on_error() {
-            return self.failed(context, FetchFailure::Network, Some(head.status), now);
+        if is_passing_failure(head.status) && self.serves_on_error(epochs) {
+            return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
+        }
+        if names_another_user(context, self.class, &head) {
+            let text = "The session belongs to another user by now.";
+            return keep(deliver::refusal(context, 403, "another-user", text));
         }
         let shared = context.rules.tier.is_shared();
         let mut request = context.request.clone();
         validate::strip_conditions(&mut request.fields);
-        let verdict = if part { Err(NoStoreReason::Partial) } else { storable::judge(self.class, &request, &head, shared) };
+        let verdict =
+            if part { Err(NoStoreReason::Partial) } else { storable::judge(self.class, &request, &head, shared) };
         let plan = verdict.and_then(|()| {
             let plan = entry::plan(context, self.class, &self.key, &head, now);
             let purged = EntryMeta::of(&plan.head.fields).is_some_and(|meta| epochs.purged(&meta).is_some());
@@ -290,7 +301,8 @@ impl Fill<'_> {
                 status.stored = true;
                 let lifetimes = context.rules.lifetimes(self.class);
                 if let Some(meta) = EntryMeta::of(&plan.head.fields) {
-                    let by = freshness::of_entry(&meta, head.status, &head.fields, self.class.authority, lifetimes, now);
+                    let by =
+                        freshness::of_entry(&meta, head.status, &head.fields, self.class.authority, lifetimes, now);
                     status.ttl = Some(by.ttl());
                 }
                 StoreAction::Put(plan)
@@ -316,7 +328,13 @@ impl Fill<'_> {
     }
 
     /// RFC 9111 §4.3.3: the stored response is still good.
-    fn not_modified(mut self, context: &Context<'_>, head: &ResponseHead, epochs: &TagEpochs, now: Timestamp) -> Conclusion {
+    fn not_modified(
+        mut self,
+        context: &Context<'_>,
+        head: &ResponseHead,
+        epochs: &TagEpochs,
+        now: Timestamp,
+    ) -> Conclusion {
         let Some((mut entry, _)) = self.entry.take() else {
             return keep(deliver::failure(context, FetchFailure::Network, self.status));
         };
@@ -329,7 +347,8 @@ impl Fill<'_> {
             return keep(delivery);
         };
         let lifetimes = context.rules.lifetimes(self.class);
-        let by = freshness::of_entry(&meta, entry.head.status, &entry.head.fields, self.class.authority, lifetimes, now);
+        let by =
+            freshness::of_entry(&meta, entry.head.status, &entry.head.fields, self.class.authority, lifetimes, now);
         status.ttl = Some(by.ttl());
         status.stored = true;
         entry.meta = meta;
@@ -338,8 +357,15 @@ impl Fill<'_> {
     }
 
     /// RFC 5861 §4, RFC 9111 §4.2.4: the origin failed.
-    fn failed(self, context: &Context<'_>, failure: FetchFailure, status_code: Option<u16>, now: Timestamp) -> Conclusion {
-        if !self.serves_on_error() {
+    fn failed(
+        self,
+        context: &Context<'_>,
+        failure: FetchFailure,
+        status_code: Option<u16>,
+        epochs: &TagEpochs,
+        now: Timestamp,
+    ) -> Conclusion {
+        if !self.serves_on_error(epochs) {
             return keep(deliver::failure(context, failure, self.status));
         }
         let Some((entry, freshness)) = &self.entry else {
@@ -357,9 +383,23 @@ impl Fill<'_> {
         keep(deliver::stored(context, entry, status, served, now))
     }
 
-    fn serves_on_error(&self) -> bool {
-        self.entry.as_ref().is_some_and(|(_, freshness)| freshness.serves_on_error())
+    /// A purge may have come since the entry was found.
+    fn serves_on_error(&self, epochs: &TagEpochs) -> bool {
+        let usable = |entry: &Entry| epochs.purged(&entry.meta) != Some(Purge::Hard);
+        self.entry.as_ref().is_some_and(|(entry, freshness)| usable(entry) && freshness.serves_on_error())
     }
+}
+
+/// Whether an answer for a user-scoped class says that it is for someone else than the device's user: the page of
+/// one user asks with a cookie, and another tab may have signed in as another. The edge names the user in
+/// `Cache-Groups`, by the class's own tags.
+fn names_another_user(context: &Context<'_>, class: &ResourceClass, head: &ResponseHead) -> bool {
+    if context.rules.tier.is_shared() || class.scope != Scope::User {
+        return false;
+    }
+    let groups = cache_groups::parse(&head.fields, cache_groups::CACHE_GROUPS);
+    let mut own = class.tags.iter().filter(|tag| tag.params().any(|p| p == USER_ID));
+    !groups.is_empty() && own.any(|tag| tag.render_tag(&context.params).is_some_and(|tag| !groups.contains(&tag)))
 }
 
 /// The statuses that RFC 5861 §4 counts as errors, and 429: the origin will answer again later.

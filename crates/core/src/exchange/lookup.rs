@@ -102,7 +102,10 @@ impl<'e> Lookup<'e> {
             let asked = match &text {
                 Some(text) => CacheControl::parse(text),
                 // RFC 9111 §5.4: Pragma counts when there is no Cache-Control.
-                None => CacheControl { no_cache: self.context.fields().tokens("pragma").iter().any(|t| t == "no-cache"), ..CacheControl::default() },
+                None => CacheControl {
+                    no_cache: self.context.fields().tokens("pragma").iter().any(|t| t == "no-cache"),
+                    ..CacheControl::default()
+                },
             };
             let too_old = asked.max_age.is_some_and(|max| freshness.age > max);
             let too_short = asked.min_fresh.is_some_and(|min| freshness.lifetimes.ttl.minus(freshness.age) < min);
@@ -111,7 +114,8 @@ impl<'e> Lookup<'e> {
             }
             let allowed = asked.max_stale.unwrap_or(DeltaSeconds::ZERO);
             let staleness = freshness.age.minus(freshness.lifetimes.ttl);
-            if !fresh && !freshness.revalidate && !freshness.strict && asked.max_stale.is_some() && staleness <= allowed {
+            if !fresh && !freshness.revalidate && !freshness.strict && asked.max_stale.is_some() && staleness <= allowed
+            {
                 return Verdict::Stale { refresh: false };
             }
         }
@@ -136,7 +140,12 @@ impl<'e> Lookup<'e> {
         let asked = self.context.fields().combined("cache-control").unwrap_or_default();
         if self.class.authority == Authority::Origin && CacheControl::parse(&asked).only_if_cached {
             // RFC 9111 §5.2.1.7
-            return Resolved::Deliver(deliver::refusal(&self.context, 504, "only-if-cached", "Nothing usable is stored."));
+            return Resolved::Deliver(deliver::refusal(
+                &self.context,
+                504,
+                "only-if-cached",
+                "Nothing usable is stored.",
+            ));
         }
         Resolved::Fetch(Fetch::new(self.context, self.class, self.base, status, entry))
     }

@@ -37,6 +37,9 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
         return pass(context, PassReason::NoClass);
     };
     context.class = Some(class);
+    if class.scope == Scope::User {
+        context.params.set(USER_ID, context.principal.as_ref().map(|p| p.id().to_owned()));
+    }
     if rules.tier.lifetimes(class).is_none() {
         return pass(context, PassReason::NeverStored);
     }
@@ -55,7 +58,12 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
         match credential {
             Credential::Verified(principal) => {
                 if params.get(USER_ID).is_some_and(|owner| owner != principal.id()) {
-                    return Received::Refuse(refusal(&context, 403, "not-the-owner", "This path belongs to another user."));
+                    return Received::Refuse(refusal(
+                        &context,
+                        403,
+                        "not-the-owner",
+                        "This path belongs to another user.",
+                    ));
                 }
                 params.set(USER_ID, Some(principal.id().to_owned()));
             }
@@ -130,9 +138,11 @@ fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
 /// Percent-decoding that refuses what it cannot read.
 fn decode(raw: &str) -> Option<String> {
     let bytes = raw.as_bytes();
-    let well_formed = bytes.iter().enumerate().filter(|(_, b)| **b == b'%').all(|(at, _)| {
-        bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-    });
+    let well_formed = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'%')
+        .all(|(at, _)| bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)));
     if !well_formed {
         return None;
     }

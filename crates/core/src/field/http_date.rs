@@ -25,9 +25,7 @@ mod tests {
 
     #[test]
     fn three_formats_one_moment() {
-        for text in
-            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
-        {
+        for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
             assert_eq!(parse(text), Some(Timestamp::from_secs(784_111_777)), "{text}");
         }
         for broken in ["", "0", "-1", "yesterday", "Sun, 06 Nov 1994 08:49:37"] {

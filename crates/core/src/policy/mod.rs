@@ -278,11 +278,7 @@ impl Policy {
         let mut names: Vec<String> = rules.iter().filter_map(|r| r.apply(&params, facts)).collect();
         names.sort_unstable();
         names.dedup();
-        Invalidation {
-            purge: (!names.is_empty()).then_some(purge),
-            names,
-            wipe: on_device && rule.wipe,
-        }
+        Invalidation { purge: (!names.is_empty()).then_some(purge), names, wipe: on_device && rule.wipe }
     }
 
     /// The JSON Pointers that the event wants looked up in the mutation's answer.

@@ -65,7 +65,8 @@ pub fn current_age(meta: &EntryMeta, now: Timestamp) -> DeltaSeconds {
 /// The corrected age of a response on arrival (RFC 9111 §4.2.3): the larger of what `Age` and `Date` say.
 #[must_use]
 pub fn initial_age(fields: &Fields, requested: Timestamp, received: Timestamp) -> DeltaSeconds {
-    let apparent = fields.get("date").and_then(http_date::parse).map_or(DeltaSeconds::ZERO, |d| received.seconds_since(d));
+    let apparent =
+        fields.get("date").and_then(http_date::parse).map_or(DeltaSeconds::ZERO, |d| received.seconds_since(d));
     // RFC 9111 §5.1: of several values the first one counts; what cannot be read is ignored.
     let stated = fields.get("age").and_then(|a| DeltaSeconds::parse(a.split(',').next().unwrap_or("").trim()));
     let stated = stated.map_or(DeltaSeconds::ZERO, |age| age.plus(received.seconds_since(requested)));
@@ -96,7 +97,9 @@ pub fn of_entry(
             let ttl = lifetime(&cc, status, fields).unwrap_or(DeltaSeconds::ZERO);
             // RFC 9111 §5.2.2.10: s-maxage implies proxy-revalidate.
             let strict = cc.must_revalidate || cc.proxy_revalidate || cc.s_maxage.is_some();
-            let window = |asked: Option<DeltaSeconds>| if strict { DeltaSeconds::ZERO } else { asked.unwrap_or(DeltaSeconds::ZERO) };
+            let window = |asked: Option<DeltaSeconds>| {
+                if strict { DeltaSeconds::ZERO } else { asked.unwrap_or(DeltaSeconds::ZERO) }
+            };
             Freshness {
                 age: current_age(meta, now),
                 lifetimes: Lifetimes {

@@ -1,8 +1,8 @@
 //! Whether a response may be stored (RFC 9111 §3, §3.5).
 
 use super::freshness::{explicit_lifetime, heuristically_cacheable, lifetime};
-use crate::field::{Fields, targeted};
 use crate::field::cache_control::CacheControl;
+use crate::field::{Fields, targeted};
 use crate::head::{RequestHead, ResponseHead};
 use crate::policy::{Authority, ResourceClass, Scope};
 use crate::time::DeltaSeconds;
@@ -106,11 +106,13 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
     if response.status != 200 {
         return Err(NoStoreReason::Status);
     }
-    if !shared {
-        // The device stores what came through the edge, with the policy's own header on it.
-        return Ok(());
-    }
     let cc = CacheControl::parse(&response.fields.combined("cache-control").unwrap_or_default());
+    if !shared {
+        // What came through the edge has the policy's own header on it, or `no-store` where the edge had a doubt:
+        // an expired session, a cookie in the answer. Only a class that tells all browsers so means the device.
+        let says_so = CacheControl::parse(class.browser.as_deref().unwrap_or("")).no_store;
+        return if cc.no_store && !says_so { Err(NoStoreReason::ResponseNoStore) } else { Ok(()) };
+    }
     if cc.no_store {
         return Err(NoStoreReason::ResponseNoStore);
     }
@@ -156,7 +158,8 @@ fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Re
         }
     }
     // "the response contains at least one of …"
-    let worth = cc.public || explicit_lifetime(&cc, &response.fields).is_some() || heuristically_cacheable(response.status);
+    let worth =
+        cc.public || explicit_lifetime(&cc, &response.fields).is_some() || heuristically_cacheable(response.status);
     if !worth {
         return Err(NoStoreReason::Status);
     }

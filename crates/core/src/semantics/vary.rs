@@ -24,6 +24,7 @@ pub fn selecting_fields(class: &ResourceClass, response: &ResponseHead) -> Vec<S
 /// The values that a request has for them: trimmed, several lines joined (RFC 9111 §4.1).
 #[must_use]
 pub fn selecting_values(names: &[String], request: &Fields) -> Vec<(String, Option<String>)> {
-    let value = |name: &String| request.combined(name).map(|v| v.split(',').map(str::trim).collect::<Vec<_>>().join(","));
+    let value =
+        |name: &String| request.combined(name).map(|v| v.split(',').map(str::trim).collect::<Vec<_>>().join(","));
     names.iter().map(|name| (name.clone(), value(name))).collect()
 }

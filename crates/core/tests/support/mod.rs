@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use tiercel_core::engine::{Engine, Tier};
 use tiercel_core::exchange::{
-    Conclusion, Delivery, Fetch, Found, Lookup, Outcome, OriginRequest, Received, Resolved, StoreAction,
+    Conclusion, Delivery, Fetch, Found, Lookup, OriginRequest, Outcome, Received, Resolved, StoreAction,
 };
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};

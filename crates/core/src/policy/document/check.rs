@@ -11,8 +11,18 @@ use crate::policy::{Authority, LeadsTo, PATH, Policy, QUERY, Query, ResourceClas
 
 /// Response fields that the tiers write themselves.
 const RESERVED: [&str; 12] = [
-    "age", "cache-control", "cache-groups", "cache-group-invalidation", "cache-status", "cache-tag", "cache-tags",
-    "cdn-cache-control", "content-length", "content-range", "set-cookie", "vary",
+    "age",
+    "cache-control",
+    "cache-groups",
+    "cache-group-invalidation",
+    "cache-status",
+    "cache-tag",
+    "cache-tags",
+    "cdn-cache-control",
+    "content-length",
+    "content-range",
+    "set-cookie",
+    "vary",
 ];
 /// Warnings that a class may `allow`.
 const ALLOWABLE: [&str; 3] = ["s-maxage-with-swr", "immutable-invalidated", "broad-public-class"];
@@ -27,7 +37,12 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Finding
         lifetimes(class, doc, &at, policy, findings);
         for id in doc.allow.keys().filter(|id| !ALLOWABLE.contains(&id.as_str())) {
             let at = join(&join(&at, "allow"), id);
-            findings.error("unknown-warning", &at, &format!("`{id}` is not a warning"), &format!("known: {}", ALLOWABLE.join(", ")));
+            findings.error(
+                "unknown-warning",
+                &at,
+                &format!("`{id}` is not a warning"),
+                &format!("known: {}", ALLOWABLE.join(", ")),
+            );
         }
     }
     collisions(policy, findings);
@@ -73,7 +88,12 @@ fn scope(class: &ResourceClass, doc: &ClassDoc, at: &str, policy: &Policy, findi
     match class.scope {
         Scope::User => {
             if policy.identity.is_none() {
-                findings.error("no-identity", &join(at, "scope"), "a class of scope `user` needs users", "add `identity`: how users are recognised");
+                findings.error(
+                    "no-identity",
+                    &join(at, "scope"),
+                    "a class of scope `user` needs users",
+                    "add `identity`: how users are recognised",
+                );
             }
             if is_stored(class) && doc.key.is_some() && !has_user {
                 findings.error(
@@ -86,16 +106,33 @@ fn scope(class: &ResourceClass, doc: &ClassDoc, at: &str, policy: &Policy, findi
             let leading = class.key.segments().iter().take_while(|s| matches!(s, Segment::Literal(_))).count();
             let follows = matches!(class.key.segments().get(leading), Some(Segment::Param(p)) if p == USER_ID);
             if has_user && (leading == 0 || !follows) {
-                findings.error("user-not-first", &join(at, "key"), "the user must be the key's first parameter, after a word", "start the key with `user:{userId}:`");
+                findings.error(
+                    "user-not-first",
+                    &join(at, "key"),
+                    "the user must be the key's first parameter, after a word",
+                    "start the key with `user:{userId}:`",
+                );
             }
         }
         Scope::Public => {
             if routes.iter().any(|r| r.pattern.params().any(|p| p == USER_ID)) {
-                findings.error("reserved-parameter", &join(at, "match"), "`:userId` names the owner, but the class is public", "make the scope `user`, or call the parameter something else");
+                findings.error(
+                    "reserved-parameter",
+                    &join(at, "match"),
+                    "`:userId` names the owner, but the class is public",
+                    "make the scope `user`, or call the parameter something else",
+                );
             }
             let catches_all = routes.iter().any(|r| r.pattern.to_string() == "/*");
             if catches_all && class.authority == Authority::Policy {
-                warn(doc, findings, "broad-public-class", &join(at, "match"), "`/*` makes every path public that no other class covers, an answer for one user included", "name the paths, or let the origin decide with \"authority\": \"origin\"");
+                warn(
+                    doc,
+                    findings,
+                    "broad-public-class",
+                    &join(at, "match"),
+                    "`/*` makes every path public that no other class covers, an answer for one user included",
+                    "name the paths, or let the origin decide with \"authority\": \"origin\"",
+                );
             }
         }
     }
@@ -112,7 +149,20 @@ fn key(class: &ResourceClass, at: &str, policy: &Policy, findings: &mut Findings
         Query::Listed(names) => names.iter().map(String::as_str).filter(|n| !in_key(n)).collect(),
     };
     for name in missing_query {
-        findings.error("query-not-in-key", &join(at, "query"), &format!("`{name}` tells answers apart, but the key does not hold it"), &format!("add `{{{name}}}` to the key"));
+        findings.error(
+            "query-not-in-key",
+            &join(at, "query"),
+            &format!("`{name}` tells answers apart, but the key does not hold it"),
+            &format!("add `{{{name}}}` to the key"),
+        );
+    }
+    if class.authority == Authority::Origin && class.query != Query::All {
+        findings.error(
+            "query-not-in-key",
+            &join(at, "query"),
+            "the origin of this class sees the whole query, but the key holds only a part of it",
+            "write \"query\": \"all\" and `{query}` in the key",
+        );
     }
     if in_key(PATH) {
         return;
@@ -122,19 +172,30 @@ fn key(class: &ResourceClass, at: &str, policy: &Policy, findings: &mut Findings
     for (i, a) in routes.iter().enumerate() {
         let has = |r: &Route, name: &str| r.pattern.params().any(|p| p == name);
         for name in a.pattern.params().filter(|p| *p != USER_ID && !in_key(p)) {
-            findings.error("path-not-in-key", &join(at, "key"), &format!("`:{name}` tells paths apart, but the key does not hold it: two paths would share one entry"), &format!("add `{{{name}}}` to the key"));
+            findings.error(
+                "path-not-in-key",
+                &join(at, "key"),
+                &format!("`:{name}` tells paths apart, but the key does not hold it: two paths would share one entry"),
+                &format!("add `{{{name}}}` to the key"),
+            );
         }
         for b in &routes[..i] {
             let apart = class.key.params().any(|p| has(a, p) != has(b, p));
             if !apart {
-                findings.error("routes-share-key", &join(at, "key"), &format!("`{}` and `{}` would share one entry", a.pattern, b.pattern), "add `{path}` to the key, or make two classes of them");
+                findings.error(
+                    "routes-share-key",
+                    &join(at, "key"),
+                    &format!("`{}` and `{}` would share one entry", a.pattern, b.pattern),
+                    "add `{path}` to the key, or make two classes of them",
+                );
             }
         }
     }
 }
 
 fn collisions(policy: &Policy, findings: &mut Findings) {
-    let stored: Vec<&ResourceClass> = policy.classes.iter().filter(|c| is_stored(c) && !c.key.segments().is_empty()).collect();
+    let stored: Vec<&ResourceClass> =
+        policy.classes.iter().filter(|c| is_stored(c) && !c.key.segments().is_empty()).collect();
     for (i, a) in stored.iter().enumerate() {
         for b in &stored[..i] {
             if covers(&a.key, &b.key, false) {
@@ -155,8 +216,15 @@ fn headers(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &mut Findi
         let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         if !token {
             findings.error("bad-header", &at, &format!("`{name}` is not a field name"), "letters, digits and `-`");
-        } else if RESERVED.contains(&name.to_ascii_lowercase().as_str()) || name.to_ascii_lowercase().starts_with("x-tiercel-") {
-            findings.error("bad-header", &at, &format!("`{name}` is written by Tiercel itself"), "use the class's own settings for it");
+        } else if RESERVED.contains(&name.to_ascii_lowercase().as_str())
+            || name.to_ascii_lowercase().starts_with("x-tiercel-")
+        {
+            findings.error(
+                "bad-header",
+                &at,
+                &format!("`{name}` is written by Tiercel itself"),
+                "use the class's own settings for it",
+            );
         }
     }
     let browser = class.browser.iter().map(|value| (join(at, "browser"), value));
@@ -168,7 +236,12 @@ fn headers(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &mut Findi
     }
     let Some(browser) = &class.browser else {
         if class.authority == Authority::Policy && is_stored(class) {
-            findings.error("missing-field", at, "a class whose lifetimes the policy sets needs `browser`: the Cache-Control that browsers see", "add such as \"public, max-age=300\" or \"private, no-cache\"");
+            findings.error(
+                "missing-field",
+                at,
+                "a class whose lifetimes the policy sets needs `browser`: the Cache-Control that browsers see",
+                "add such as \"public, max-age=300\" or \"private, no-cache\"",
+            );
         }
         return;
     };
@@ -176,7 +249,12 @@ fn headers(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &mut Findi
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         let lifetime = matches!(name, "max-age" | "s-maxage" | "stale-while-revalidate" | "stale-if-error");
         if lifetime && crate::time::DeltaSeconds::parse(value).is_none() {
-            findings.error("bad-cache-control", &join(at, "browser"), &format!("`{directive}` needs a number of seconds"), "write such as `max-age=300`");
+            findings.error(
+                "bad-cache-control",
+                &join(at, "browser"),
+                &format!("`{directive}` needs a number of seconds"),
+                "write such as `max-age=300`",
+            );
         }
     }
 }
@@ -185,10 +263,22 @@ fn lifetimes(class: &ResourceClass, doc: &ClassDoc, at: &str, policy: &Policy, f
     let browser = CacheControl::parse(class.browser.as_deref().unwrap_or(""));
     let at = join(at, "browser");
     if browser.s_maxage.is_some() && browser.stale_while_revalidate.is_some() {
-        warn(doc, findings, "s-maxage-with-swr", &at, "`s-maxage` makes shared caches ignore `stale-while-revalidate` (RFC 9111 §4.2.4 with §5.2.2.10)", "drop `s-maxage`; Tiercel's edge follows `edge`, not this string");
+        warn(
+            doc,
+            findings,
+            "s-maxage-with-swr",
+            &at,
+            "`s-maxage` makes shared caches ignore `stale-while-revalidate` (RFC 9111 §4.2.4 with §5.2.2.10)",
+            "drop `s-maxage`; Tiercel's edge follows `edge`, not this string",
+        );
     }
     if browser.no_store && class.edge.is_some() {
-        findings.error("stored-no-store", &at, "the edge stores what browsers must not store", "set \"edge\": \"never\", or `no-cache` for browsers");
+        findings.error(
+            "stored-no-store",
+            &at,
+            "the edge stores what browsers must not store",
+            "set \"edge\": \"never\", or `no-cache` for browsers",
+        );
     }
     if browser.immutable {
         for event in &policy.events {
@@ -196,7 +286,17 @@ fn lifetimes(class: &ResourceClass, doc: &ClassDoc, at: &str, policy: &Policy, f
                 covers(&rule.name, &class.key, true) || class.tags.iter().any(|tag| covers(&rule.name, tag, false))
             });
             if let Some(rule) = hit {
-                warn(doc, findings, "immutable-invalidated", &at, &format!("`immutable` tells browsers never to ask again, but the event `{}` invalidates it (`{}`)", event.name, rule.name), "drop `immutable`, or allow it here with the reason why old copies do no harm");
+                warn(
+                    doc,
+                    findings,
+                    "immutable-invalidated",
+                    &at,
+                    &format!(
+                        "`immutable` tells browsers never to ask again, but the event `{}` invalidates it (`{}`)",
+                        event.name, rule.name
+                    ),
+                    "drop `immutable`, or allow it here with the reason why old copies do no harm",
+                );
                 break;
             }
         }
@@ -205,23 +305,37 @@ fn lifetimes(class: &ResourceClass, doc: &ClassDoc, at: &str, policy: &Policy, f
 
 fn events(document: &Document, policy: &Policy, findings: &mut Findings) {
     let reaches = |name: &Template, on_device: bool| {
-        policy.classes.iter().filter(|c| if on_device { c.device.is_some() } else { c.edge.is_some() }).any(|class| {
-            covers(name, &class.key, true) || class.tags.iter().any(|tag| covers(name, tag, false))
-        })
+        policy
+            .classes
+            .iter()
+            .filter(|c| if on_device { c.device.is_some() } else { c.edge.is_some() })
+            .any(|class| covers(name, &class.key, true) || class.tags.iter().any(|tag| covers(name, tag, false)))
     };
     for (event, (name, doc)) in policy.events.iter().zip(&document.events) {
         let at = join("/events", name);
         for (i, text) in doc.trigger.each() {
             if ["GET ", "HEAD ", "OPTIONS ", "TRACE "].iter().any(|safe| text.starts_with(safe)) {
-                findings.error("safe-trigger", &format!("{at}/trigger{i}"), &format!("`{text}`: a safe method changes nothing (RFC 9110 §9.2.1)"), "events are caused by POST, PUT, PATCH or DELETE");
+                findings.error(
+                    "safe-trigger",
+                    &format!("{at}/trigger{i}"),
+                    &format!("`{text}`: a safe method changes nothing (RFC 9110 §9.2.1)"),
+                    "events are caused by POST, PUT, PATCH or DELETE",
+                );
             }
         }
-        if policy.identity.is_none() && event.edge.iter().chain(&event.device).any(|r| r.name.params().any(|p| p == USER_ID)) {
+        if policy.identity.is_none()
+            && event.edge.iter().chain(&event.device).any(|r| r.name.params().any(|p| p == USER_ID))
+        {
             findings.error("no-identity", &at, "`{userId}` needs users", "add `identity`: how users are recognised");
         }
         for (field, rules, on_device) in [("edge", &event.edge, false), ("device", &event.device, true)] {
             for rule in rules.iter().filter(|r| !reaches(&r.name, on_device) && !reaches(&r.name, !on_device)) {
-                findings.warn("purges-nothing", &join(&at, field), &format!("`{}` is the key or tag of no class", rule.name), "name a class, or a tag that a class has");
+                findings.warn(
+                    "purges-nothing",
+                    &join(&at, field),
+                    &format!("`{}` is the key or tag of no class", rule.name),
+                    "name a class, or a tag that a class has",
+                );
             }
         }
     }

@@ -23,7 +23,12 @@ const DAY: u64 = 86_400;
 /// Compiles what it can; errors are in `findings`.
 pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
     if document.name.is_empty() || !document.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        findings.error("bad-name", "/name", "a policy's name is made of letters, digits and `-`", "such as \"videomi\"");
+        findings.error(
+            "bad-name",
+            "/name",
+            "a policy's name is made of letters, digits and `-`",
+            "such as \"videomi\"",
+        );
     }
     if document.version == 0 {
         findings.error("bad-version", "/version", "versions start at 1", "write 1");
@@ -85,14 +90,21 @@ fn routes(
             None => (default_method, text),
         };
         if method != "*" && (method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase())) {
-            findings.error("bad-route", &at, &format!("`{method}` is not a method"), "write such as \"GET /api/stats\"; methods are upper case");
+            findings.error(
+                "bad-route",
+                &at,
+                &format!("`{method}` is not a method"),
+                "write such as \"GET /api/stats\"; methods are upper case",
+            );
             continue;
         }
         match Pattern::parse(path) {
             Ok(pattern) => {
                 out.push(Route { method: (method != "*").then(|| method.to_owned()), pattern, leads_to });
             }
-            Err(message) => findings.error("bad-route", &at, &message, "write such as \"GET /api/files/:category/:fileId\""),
+            Err(message) => {
+                findings.error("bad-route", &at, &message, "write such as \"GET /api/files/:category/:fileId\"")
+            }
         }
     }
 }
@@ -130,7 +142,12 @@ fn class(
         Some(text) => template(text, &known, &join(at, "key"), findings),
         None => {
             if stored {
-                findings.error("missing-field", at, "a class that is stored somewhere needs a `key`", "add one such as \"user:{userId}:files\"");
+                findings.error(
+                    "missing-field",
+                    at,
+                    "a class that is stored somewhere needs a `key`",
+                    "add one such as \"user:{userId}:files\"",
+                );
             }
             Template::default()
         }
@@ -167,7 +184,12 @@ fn class(
 fn edge(doc: &ClassDoc, at: &str, findings: &mut Findings) -> Option<Lifetimes> {
     let EdgeDoc::Stored(edge) = &doc.edge else { return None };
     if edge.ttl.is_none() && doc.authority == AuthorityDoc::Policy {
-        findings.error("missing-field", &join(at, "edge"), "the field `ttl` is missing", "add it, or let the origin decide with \"authority\": \"origin\"");
+        findings.error(
+            "missing-field",
+            &join(at, "edge"),
+            "the field `ttl` is missing",
+            "add it, or let the origin decide with \"authority\": \"origin\"",
+        );
     }
     let secs = |span: &Option<super::model::Span>| span.map_or(DeltaSeconds::ZERO, |s| s.0);
     let lifetimes = Lifetimes {
@@ -196,14 +218,7 @@ fn device(doc: &ClassDoc) -> Option<Device> {
     })
 }
 
-fn event(
-    name: &str,
-    doc: &EventDoc,
-    at: &str,
-    policy: &Policy,
-    index: usize,
-    findings: &mut Findings,
-) -> Event {
+fn event(name: &str, doc: &EventDoc, at: &str, policy: &Policy, index: usize, findings: &mut Findings) -> Event {
     let mut known: Vec<&str> = policy
         .routes
         .iter()
@@ -213,12 +228,22 @@ fn event(
         .chain(doc.facts.keys().map(String::as_str))
         .collect();
     if known.contains(&USER_ID) {
-        findings.error("reserved-parameter", at, "`userId` is the verified user and cannot come from a request", "call the parameter something else");
+        findings.error(
+            "reserved-parameter",
+            at,
+            "`userId` is the verified user and cannot come from a request",
+            "call the parameter something else",
+        );
     }
     known.push(USER_ID);
     for (fact, pointer) in &doc.facts {
         if !pointer.starts_with('/') {
-            findings.error("bad-pointer", &join(&join(at, "facts"), fact), &format!("`{pointer}` is not a JSON Pointer"), "write such as \"/data/file/category\"");
+            findings.error(
+                "bad-pointer",
+                &join(&join(at, "facts"), fact),
+                &format!("`{pointer}` is not a JSON Pointer"),
+                "write such as \"/data/file/category\"",
+            );
         }
     }
     let edge = rules(&doc.edge, &known, &join(at, "edge"), policy, findings);
@@ -241,13 +266,7 @@ fn event(
     }
 }
 
-fn rules(
-    names: &[PurgeDoc],
-    known: &[&str],
-    at: &str,
-    policy: &Policy,
-    findings: &mut Findings,
-) -> Vec<PurgeRule> {
+fn rules(names: &[PurgeDoc], known: &[&str], at: &str, policy: &Policy, findings: &mut Findings) -> Vec<PurgeRule> {
     let mut rules = Vec::new();
     for (i, purge) in names.iter().enumerate() {
         let at = join(at, &i.to_string());
@@ -256,7 +275,12 @@ fn rules(
             PurgeDoc::When(purge) => {
                 if !purge.when.response.starts_with('/') {
                     let at = join(&join(&at, "when"), "response");
-                    findings.error("bad-pointer", &at, &format!("`{}` is not a JSON Pointer", purge.when.response), "write such as \"/data/changed\"");
+                    findings.error(
+                        "bad-pointer",
+                        &at,
+                        &format!("`{}` is not a JSON Pointer", purge.when.response),
+                        "write such as \"/data/changed\"",
+                    );
                 }
                 (&purge.name, Some(When { pointer: purge.when.response.clone(), any_of: purge.when.any_of.clone() }))
             }

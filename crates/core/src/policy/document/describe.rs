@@ -4,6 +4,7 @@ mod reference;
 
 pub use reference::reference;
 
+use super::write_span;
 use crate::invalidation::{Purge, PurgeRule};
 use crate::key::Namespace;
 use crate::policy::{
@@ -46,7 +47,7 @@ pub fn describe(policy: &Policy) -> String {
     );
     out.push_str(&format!(
         "\n## Events\n\nAn event counts when the origin answered 2xx. At the edge, others stop getting what it invalidates within {}.\n",
-        span(policy.bound)
+        write_span(policy.bound)
     ));
     let events = policy.events.iter().enumerate().map(|(index, event)| event_row(policy, index, event));
     table(&mut out, &["event", "trigger", "edge", "device"], events);
@@ -67,7 +68,7 @@ fn identity(identity: Option<&Identity>) -> String {
         identity.algorithm,
         from.join(" or else in "),
         code(&identity.subject),
-        span(identity.leeway),
+        write_span(identity.leeway),
     )
 }
 
@@ -86,7 +87,7 @@ fn class_row(policy: &Policy, index: usize, class: &ResourceClass) -> Vec<String
             (None, _) => "never".to_owned(),
             (Some(l), Authority::Origin) => format!("the origin's word (RFC 9111), keep {}", window(l.keep)),
             (Some(Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }), Authority::Policy) => {
-                [span(ttl), window(stale_while_revalidate), window(stale_if_error), window(keep)].join(" / ")
+                [write_span(ttl), window(stale_while_revalidate), window(stale_if_error), window(keep)].join(" / ")
             }
         },
         class.device.map_or_else(|| "never".to_owned(), device),
@@ -98,7 +99,7 @@ fn device(Device { store, lifetimes }: Device) -> String {
         Store::CacheStorage => "Cache Storage",
         Store::IndexedDb => "IndexedDB",
     };
-    let windows = [span(lifetimes.ttl), window(lifetimes.stale_while_revalidate), window(lifetimes.keep)];
+    let windows = [write_span(lifetimes.ttl), window(lifetimes.stale_while_revalidate), window(lifetimes.keep)];
     format!("{store} {}", windows.join(" / "))
 }
 
@@ -116,7 +117,7 @@ fn limits_row(class: &ResourceClass) -> Vec<String> {
             (Scope::User, Anonymous::Pass) => "the origin's answer, uncached".to_owned(),
             (Scope::User, Anonymous::Refuse) => "401".to_owned(),
         },
-        span(class.timeout),
+        write_span(class.timeout),
         size(class.max_body),
     ]
 }
@@ -161,7 +162,7 @@ fn names(policy: &Policy) -> String {
     if !policy.local.is_empty() {
         out.push_str("\n## Stores that only the device has\n");
         let rows = policy.local.iter().map(|store| {
-            let kept = store.ttl.map_or_else(|| "until logout".to_owned(), span);
+            let kept = store.ttl.map_or_else(|| "until logout".to_owned(), write_span);
             vec![code(&store.name), store.max_entries.to_string(), kept]
         });
         table(&mut out, &["store", "most entries", "kept"], rows);
@@ -197,20 +198,7 @@ fn cell(text: &str) -> String {
 }
 
 fn window(delta: DeltaSeconds) -> String {
-    if delta == DeltaSeconds::ZERO { "–".to_owned() } else { span(delta) }
-}
-
-/// As a policy writes it where one unit does, else in several: `90d`, `1h 30m`.
-fn span(delta: DeltaSeconds) -> String {
-    let mut left = delta.get();
-    let mut parts: Vec<String> = Vec::new();
-    for (size, unit) in [(31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
-        if left >= size {
-            parts.push(format!("{}{unit}", left / size));
-            left %= size;
-        }
-    }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+    if delta == DeltaSeconds::ZERO { "–".to_owned() } else { write_span(delta) }
 }
 
 fn size(bytes: u64) -> String {
@@ -245,10 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_and_sizes_read_as_policies_write_them() {
-        for (secs, expected) in [(0, "0s"), (300, "5m"), (5_400, "1h 30m"), (31_536_000, "1y"), (90 * 86_400, "90d")] {
-            assert_eq!(span(DeltaSeconds::new(secs)), expected);
-        }
+    fn sizes_read_as_policies_write_them() {
         assert_eq!((size(25 << 20).as_str(), size(1_500).as_str()), ("25 MB", "1500 B"));
     }
 }

@@ -11,6 +11,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
 pub use describe::{describe, reference};
+pub(crate) use units::write_span;
 
 use super::Policy;
 use model::Document;
@@ -110,8 +111,14 @@ fn parse(text: &str, findings: &mut Findings) -> Option<Document> {
         return None;
     };
     findings.places = Places::new(text, &ast);
-    for pointer in findings.places.duplicates.clone() {
-        findings.error("duplicate-field", &pointer, "this field stands twice; the second would silently win", "remove one");
+    for place in findings.places.duplicates.clone() {
+        findings.list.push(Diagnostic {
+            level: Level::Error,
+            id: "duplicate-field",
+            place,
+            message: "this field stands here a second time; it would silently win over the first".into(),
+            help: "remove one".into(),
+        });
     }
     let value = serde_json::Value::from(ast);
     match serde_path_to_error::deserialize::<_, Document>(value) {

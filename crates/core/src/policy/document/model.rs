@@ -23,6 +23,7 @@ pub struct Document {
     #[schemars(range(min = 1))]
     pub version: u32,
     /// How users are recognised. Without it no class may be of scope `user`.
+    #[serde(default, deserialize_with = "super::units::object")]
     pub identity: Option<IdentityDoc>,
     /// How invalidation reaches readers.
     #[serde(default)]
@@ -218,7 +219,7 @@ pub enum EdgeDoc {
 pub struct EdgeLifetimes {
     /// Fresh for this long. (A class of authority `origin` takes the origin's word and needs none.)
     pub ttl: Option<Span>,
-    /// After that: served at once while one refresh runs, for this long.
+    /// After `ttl`: served at once while one refresh runs, for this long.
     pub stale_while_revalidate: Option<Span>,
     /// After `ttl`: served when the origin fails, for this long.
     pub stale_if_error: Option<Span>,
@@ -244,7 +245,7 @@ pub struct DeviceLifetimes {
     pub store: StoreDoc,
     /// Fresh for this long.
     pub ttl: Span,
-    /// After that: served at once while one refresh runs (default: as long as it is kept).
+    /// After `ttl`: served at once while one refresh runs (default: as long as it is kept).
     pub stale_while_revalidate: Option<Span>,
     /// After `ttl`: kept for this long, to be served offline (default `90d`).
     pub keep: Option<Span>,
@@ -371,25 +372,25 @@ pub struct LocalDoc {
 mod shapes {
     use serde::{Deserialize, Deserializer};
 
-    use super::super::units::word_or;
+    use super::super::units::{word_or_list, word_or_object};
     use super::{DeviceDoc, DeviceEffectDoc, EdgeDoc, OneOrMany, PurgeDoc, QueryDoc};
 
-    macro_rules! read_word_or {
-        ($($name:ident = $word:ident | $other:ident, $expecting:literal;)*) => {$(
+    macro_rules! read_with {
+        ($($name:ident = $how:ident($word:ident | $other:ident), $expecting:literal;)*) => {$(
             impl<'de> Deserialize<'de> for $name {
                 fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                    word_or(deserializer, $expecting, Self::$word, Self::$other)
+                    $how(deserializer, $expecting, Self::$word, Self::$other)
                 }
             }
         )*};
     }
 
-    read_word_or! {
-        OneOrMany = One | Many, "a string or a list of strings";
-        QueryDoc = All | Listed, "a list of parameter names or \"all\"";
-        EdgeDoc = Never | Stored, "lifetimes such as {\"ttl\": \"5m\"} or \"never\"";
-        DeviceDoc = Never | Stored, "a store and lifetimes such as {\"store\": \"indexeddb\", \"ttl\": \"1h\"} or \"never\"";
-        PurgeDoc = Always | When, "a name such as \"file:{fileId}\", or {\"name\": …, \"when\": …}";
-        DeviceEffectDoc = Word | Names, "a list of names, \"same\" or \"everything\"";
+    read_with! {
+        OneOrMany = word_or_list(One | Many), "a string or a list of strings";
+        QueryDoc = word_or_list(All | Listed), "a list of parameter names or \"all\"";
+        EdgeDoc = word_or_object(Never | Stored), "lifetimes such as {\"ttl\": \"5m\"} or \"never\"";
+        DeviceDoc = word_or_object(Never | Stored), "a store and lifetimes such as {\"store\": \"indexeddb\", \"ttl\": \"1h\"} or \"never\"";
+        PurgeDoc = word_or_object(Always | When), "a name such as \"file:{fileId}\", or {\"name\": …, \"when\": …}";
+        DeviceEffectDoc = word_or_list(Word | Names), "a list of names, \"same\" or \"everything\"";
     }
 }

@@ -22,8 +22,8 @@ pub struct Places {
     offsets: HashMap<String, usize>,
     line_starts: Vec<usize>,
     text: String,
-    /// Pointers of fields that stand twice in one object.
-    pub duplicates: Vec<String>,
+    /// Fields that stand a second time in one object.
+    pub duplicates: Vec<Place>,
 }
 
 impl Places {
@@ -75,7 +75,8 @@ impl Places {
                     let pointer = join(&pointer, property.name.as_str());
                     // What stands inside a duplicate is one with it.
                     if self.offsets.contains_key(&pointer) {
-                        self.duplicates.push(pointer);
+                        let (line, column) = self.position(property.start());
+                        self.duplicates.push(Place { pointer, line, column });
                         continue;
                     }
                     self.walk(pointer, property.start(), &property.value);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::time::DeltaSeconds;
@@ -19,8 +19,9 @@ const UNITS: [(&str, u64); 6] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)
-            .map_err(|_| D::Error::custom("a duration is a string such as \"30s\", \"5m\", \"1h\", \"7d\" or \"1y\""))?;
+        let text = String::deserialize(deserializer).map_err(|_| {
+            D::Error::custom("a duration is a string such as \"30s\", \"5m\", \"1h\", \"7d\" or \"1y\"")
+        })?;
         parse_unit(&text, &UNITS).map(|secs| Self(DeltaSeconds::new(secs))).ok_or_else(|| {
             D::Error::custom(format!(
                 "`{text}` is not a duration; write a whole number and a unit, such as \"30s\", \"5m\", \"1h\", \"7d\", \"2w\" or \"1y\""
@@ -82,14 +83,27 @@ impl JsonSchema for Size {
     }
 }
 
+/// As a policy writes it where one unit does, else in several: `90d`, `1h 30m`.
+pub(crate) fn write_span(span: DeltaSeconds) -> String {
+    let mut left = span.get();
+    let mut parts: Vec<String> = Vec::new();
+    for (unit, size) in UNITS.into_iter().rev().filter(|(unit, _)| *unit != "w") {
+        if left >= size {
+            parts.push(format!("{}{unit}", left / size));
+            left %= size;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
 fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let factor = units.iter().find(|(unit, _)| *unit == &text[digits..])?.1;
     text[..digits].parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// Reads a word, or else a structure or a list, keeping the place of mistakes inside.
-pub(super) fn word_or<'de, D, W, T, O>(
+/// Reads a word, or else a structure, keeping the place of mistakes inside.
+pub(super) fn word_or_object<'de, D, W, T, O>(
     deserializer: D,
     expecting: &'static str,
     word: fn(W) -> O,
@@ -100,13 +114,39 @@ where
     W: Deserialize<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_any(WordOr { expecting, word, other, _reads: PhantomData })
+    deserializer.deserialize_any(WordOr { expecting, word, other, lists: false, _reads: PhantomData })
 }
+
+/// Reads a word, or else a list.
+pub(super) fn word_or_list<'de, D, W, T, O>(
+    deserializer: D,
+    expecting: &'static str,
+    word: fn(W) -> O,
+    other: fn(T) -> O,
+) -> Result<O, D::Error>
+where
+    D: Deserializer<'de>,
+    W: Deserialize<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_any(WordOr { expecting, word, other, lists: true, _reads: PhantomData })
+}
+
+/// Reads a structure that may be left out. serde itself would take a list for one, field by field.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    word_or_object(deserializer, "an object", |_: NoWord| None, Some)
+}
+
+/// No word is one of these.
+#[derive(Deserialize)]
+enum NoWord {}
 
 struct WordOr<'de, W, T, O> {
     expecting: &'static str,
     word: fn(W) -> O,
     other: fn(T) -> O,
+    /// Whether the other shape is a list, not an object.
+    lists: bool,
     _reads: PhantomData<&'de ()>,
 }
 
@@ -124,10 +164,30 @@ impl<'de, W: Deserialize<'de>, T: Deserialize<'de>, O> Visitor<'de> for WordOr<'
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<O, A::Error> {
+        if self.lists {
+            return Err(A::Error::invalid_type(Unexpected::Map, &self));
+        }
         T::deserialize(MapAccessDeserializer::new(map)).map(self.other)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<O, A::Error> {
+        if !self.lists {
+            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
+        }
         T::deserialize(SeqAccessDeserializer::new(seq)).map(self.other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_policies_write_them() {
+        for (secs, expected) in [(0, "0s"), (300, "5m"), (5_400, "1h 30m"), (31_536_000, "1y"), (90 * 86_400, "90d")] {
+            assert_eq!(write_span(DeltaSeconds::new(secs)), expected);
+            let whole = !expected.contains(' ');
+            assert_eq!(parse_unit(expected, &UNITS), whole.then_some(secs), "{expected}");
+        }
     }
 }

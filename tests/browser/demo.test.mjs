@@ -1,0 +1,184 @@
+// The demo as a visitor sees it: the real edge, origin, Service Worker and SDK, in a real browser.
+// With TIERCEL_SCREENSHOTS=DIR the page is photographed at each step.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { after, before, describe, test } from "node:test";
+import { built, chromium, until } from "./harness.mjs";
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** Edge and origin in workerd, with the demo's library. */
+async function world() {
+  const vars = { JWT_SECRET: "a secret of this test" };
+  const config = {
+    edge: { dir: built("edge"), vars },
+    origin: { dir: built("demo/origin"), assetsDir: built("demo/web"), vars, seed: true },
+  };
+  const child = spawn(process.execPath, ["tools/world.mjs", JSON.stringify(config)], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const line = await Promise.race([
+    new Promise((resolve) => createInterface({ input: child.stdout }).once("line", resolve)),
+    ended.then(() => Promise.reject(new Error("the world ended before it was ready"))),
+  ]);
+  const { url, controlUrl } = JSON.parse(line);
+  const control = async (method, what, body) =>
+    (await fetch(`${controlUrl}/${what}`, { method, body: body && JSON.stringify(body) })).json();
+  return {
+    url,
+    /** What reached the origin since the last call: `GET /api/stats`. */
+    async atOrigin() {
+      const { requests } = await control("GET", "origin-requests");
+      await control("POST", "reset");
+      return requests.map(({ method, url }) => `${method} ${new URL(url).pathname}`);
+    },
+    async close() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+describe("the demo", { timeout: 180_000 }, () => {
+  let cloud, chrome, page;
+  const errors = [];
+
+  before(async () => {
+    cloud = await world();
+    chrome = await chromium();
+    page = await chrome.browser.newPage();
+    await page.setViewport({ width: 1280, height: 800 });
+    page.on("pageerror", (error) => errors.push(error.message));
+  });
+  after(async () => {
+    await chrome?.close();
+    await cloud?.close();
+  });
+
+  const shoot = async (name) => {
+    const dir = process.env.TIERCEL_SCREENSHOTS;
+    if (dir) await page.screenshot({ path: path.join(dir, `${name}.png`) });
+  };
+  const titles = () => page.$$eval("#library .card h3", (all) => all.map((one) => one.textContent));
+  /** What the panel has counted: {Device: 18, SW: 11, Edge: 0, Origin: 0}. */
+  const tiers = () =>
+    page.$$eval(".chips .chip", (chips) => Object.fromEntries(chips.map((chip) => {
+      const [tier, count] = chip.textContent.trim().split(/\s+/);
+      return [tier, Number(count)];
+    })));
+  /** The list is there and every thumbnail in sight has come. */
+  const settled = () =>
+    until(
+      () =>
+        page.evaluate(() => {
+          const cards = [...document.querySelectorAll("#library .card")];
+          const inSight = cards.filter((card) => card.getBoundingClientRect().top < innerHeight - 40);
+          return cards.length > 0 && inSight.every((card) => card.querySelector("img"));
+        }),
+      "the library is shown",
+    );
+
+  test("a first visit misses everywhere", async () => {
+    await page.goto(cloud.url);
+    await page.waitForSelector(".demo-user");
+    await shoot("1-sign-in");
+    await page.click(".demo-user");
+    await settled();
+    await shoot("2-first-visit");
+    const asked = await cloud.atOrigin();
+    for (const wanted of ["GET /api/upload/user/abc123", "GET /api/stats", "GET /api/files/videos/v_sunrise_7f3a/thumbnail"]) {
+      assert.equal(asked.filter((line) => line === wanted).length, 1, `${wanted} once in ${asked}`);
+    }
+    const { Device, SW } = await tiers();
+    assert.deepEqual({ Device, SW }, { Device: 0, SW: 0 });
+  });
+
+  test("a reload answers lists from IndexedDB and thumbnails from the Service Worker", async () => {
+    await page.reload();
+    await settled();
+    await shoot("3-reload");
+    const asked = await cloud.atOrigin();
+    // The page itself comes from the network while there is one, and the session is never stored.
+    const data = asked.filter((line) => /^GET \/(api|assets|icons)\//.test(line) && line !== "GET /api/auth/session");
+    assert.deepEqual(data, []);
+    const counts = await tiers();
+    assert.ok(counts.Device > 5 && counts.SW > 5, JSON.stringify(counts));
+    assert.deepEqual([counts.Edge, counts.Origin], [0, 0]);
+  });
+
+  test("after an upload the list is new", async () => {
+    const before = await titles();
+    const input = await page.$("input[type=file]");
+    await input.uploadFile(path.join(ROOT, "demo/media/dunes.webp"));
+    await until(async () => (await titles()).length === before.length + 1, "the uploaded file is in the list");
+    await shoot("4-upload");
+    const asked = await cloud.atOrigin();
+    for (const wanted of ["POST /api/upload", "GET /api/upload/user/abc123", "GET /api/stats"]) {
+      assert.ok(asked.includes(wanted), `${wanted} in ${asked}`);
+    }
+  });
+
+  test("a video plays, and again without the origin", async () => {
+    const play = async () => {
+      await page.evaluate(() => [...document.querySelectorAll(".card-open")].find((card) => /Sunrise/.test(card.ariaLabel)).click());
+      await page.waitForSelector("video");
+      await until(() => page.$eval("video", (video) => video.currentTime > 0.3), "the video plays");
+    };
+    await play();
+    await shoot("5-player");
+    await page.keyboard.press("Escape");
+    await until(() => page.evaluate(async () => (await caches.open("videomi_abc123_media_v1")).keys().then((keys) => keys.length)), "the video is stored");
+    await cloud.atOrigin();
+    await play();
+    assert.deepEqual((await cloud.atOrigin()).filter((line) => line.includes("/api/files/videos/v_sunrise_7f3a") && !line.endsWith("/info")), []);
+    await page.keyboard.press("Escape");
+  });
+
+  test("a deleted file leaves list, caches and database", async () => {
+    const before = await titles();
+    await page.evaluate(() => document.querySelector("#library .card .card-actions .button:last-of-type").click());
+    await page.waitForSelector(".button.danger");
+    await page.click(".button.danger");
+    await until(async () => (await titles()).length === before.length - 1, "the file is gone from the list");
+    assert.ok(!(await titles()).includes(before[0]));
+    const id = (await cloud.atOrigin()).find((line) => line.startsWith("DELETE ")).split("/").at(-1);
+    const left = await page.evaluate(async (id) => {
+      const keys = [];
+      for (const name of await caches.keys()) keys.push(...(await (await caches.open(name)).keys()).map(({ url }) => url));
+      const database = await new Promise((resolve, reject) => {
+        const opening = indexedDB.open("videomi_cache_abc123");
+        opening.onsuccess = () => resolve(opening.result);
+        opening.onerror = () => reject(opening.error);
+      });
+      const stores = [...database.objectStoreNames];
+      const transaction = database.transaction(stores);
+      for (const store of stores) {
+        const request = transaction.objectStore(store).getAllKeys();
+        keys.push(...(await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)))));
+      }
+      database.close();
+      return { seen: keys.length, of_the_file: keys.filter((key) => String(key).includes(id)) };
+    }, id);
+    assert.ok(left.seen > 10, "the stores hold other entries");
+    assert.deepEqual(left.of_the_file, []);
+  });
+
+  test("offline the page still works", async () => {
+    await page.reload();
+    await settled();
+    const before = await titles();
+    await cloud.close();
+    await page.reload();
+    await settled();
+    await page.waitForSelector(".offline-banner");
+    assert.deepEqual(await titles(), before);
+    await shoot("6-offline");
+    await page.setViewport({ width: 390, height: 844 });
+    await shoot("7-offline-narrow");
+  });
+
+  test("nothing went wrong in the page", () => assert.deepEqual(errors, []));
+});

@@ -1,0 +1,135 @@
+//! The built edge of policies/http.json in workerd: a plain RFC 9111 cache in front of a real HTTP origin.
+
+use std::time::Duration;
+
+use tiercel_e2e::live::{World, http_edge};
+use tiercel_e2e::origin::{Origin, Reply};
+
+fn world(fields: &'static [&'static str], body: &'static str) -> World {
+    World::start(&http_edge(), 1, Origin::start(move |_| Reply::new(200, fields, body)))
+}
+
+/// HTTP-1 (RFC 9111 §4.2, §4.3): the origin's own lifetimes, and validation.
+#[test]
+fn the_origin_decides() {
+    let mut world = world(&["Cache-Control: max-age=60, stale-if-error=600", "ETag: \"a\""], "one");
+    let miss = world.send("GET", "/page?x=1", &["Cookie: a=1"]);
+    assert_eq!((miss.status, miss.cache()), (200, "fwd=uri-miss; stored; ttl=60"), "{miss:?}");
+    let hit = world.warm("/page?x=1", &[]);
+    assert_eq!(hit.body, "one");
+    assert_eq!(hit.fields.get("cache-control"), Some("max-age=60, stale-if-error=600"));
+    let other = world.send("GET", "/page?x=2", &[]);
+    assert!(!other.is_hit(), "{other:?}");
+    world.origin.take_log();
+
+    let forced = world.send("GET", "/page?x=1", &["Cache-Control: no-cache"]);
+    assert!(forced.cache().starts_with("fwd=request"), "{forced:?}");
+    assert_eq!(world.origin.take_log()[0].fields.get("if-none-match"), Some("\"a\""));
+    let _ = world.warm("/page?x=1", &[]);
+    world.advance(61);
+    world.origin.answer(Reply::new(304, &["ETag: \"a\"", "Cache-Control: max-age=30, stale-if-error=600"], ""));
+    let fresh = world.send("GET", "/page?x=1", &[]);
+    assert_eq!((fresh.status, fresh.body.as_str()), (200, "one"), "{fresh:?}");
+    assert_eq!(fresh.cache(), "fwd=stale; fwd-status=304; stored; ttl=30");
+    std::thread::sleep(Duration::from_millis(100));
+    world.origin.take_log();
+    let hit = world.send("GET", "/page?x=1", &[]);
+    assert!(hit.is_hit() && hit.body == "one", "{hit:?}");
+    world.advance(31);
+    world.origin.answer(Reply::Reset);
+    let stale = world.send("GET", "/page?x=1", &[]);
+    assert_eq!((stale.status, stale.body.as_str()), (200, "one"), "{stale:?}");
+    let cached = world.send("GET", "/never", &["Cache-Control: only-if-cached"]);
+    assert_eq!(cached.status, 504, "{cached:?}");
+}
+
+/// HTTP-2 (RFC 9111 §3, §3.5): what must not be kept by a shared cache.
+#[test]
+fn what_is_private_passes() {
+    let world = world(&[], "");
+    for (fields, with, reason) in [
+        (&["Cache-Control: private, max-age=60"][..], &[][..], "response-private"),
+        (&["Cache-Control: no-store"], &[], "response-no-store"),
+        (&["Cache-Control: max-age=60"], &["Authorization: Bearer x"], "request-authorization"),
+        (&["Cache-Control: max-age=60", "Vary: *"], &[], "vary-star"),
+        (&["Cache-Control: max-age=60", "Set-Cookie: a=1"], &[], "set-cookie"),
+        (&["Cache-Control: max-age=60"], &["Cache-Control: no-store"], "request-no-store"),
+        (&[], &[], "no-freshness"),
+    ] {
+        world.origin.answer(Reply::new(200, fields, "x"));
+        let path = format!("/{reason}");
+        for _ in 0..2 {
+            let got = world.send("GET", &path, with);
+            assert_eq!(got.cache(), format!("fwd=uri-miss; detail=\"{reason}\""), "{got:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        for asked in world.origin.take_log() {
+            for line in with {
+                let (name, value) = line.split_once(": ").expect("a field line");
+                assert_eq!(asked.fields.get(&name.to_ascii_lowercase()), Some(value), "the request goes on as it is");
+            }
+        }
+    }
+}
+
+/// HTTP-3 (RFC 9111 §4.1): variants, in a store that knows no `Vary`.
+#[test]
+fn variants() {
+    let world = World::start(
+        &http_edge(),
+        1,
+        Origin::start(|request| {
+            let language = request.fields.get("accept-language").unwrap_or("none").to_owned();
+            Reply::new(200, &["Cache-Control: max-age=60", "Vary: Accept-Language"], &language)
+        }),
+    );
+    for round in 0..3 {
+        for language in ["fr", "en", "fr, en;q=0.5"] {
+            let got = world.send("GET", "/page", &[&format!("Accept-Language: {language}")]);
+            assert_eq!(got.body, language, "round {round}");
+            assert_eq!(got.fields.get("vary"), Some("Accept-Language"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    assert_eq!(world.origin.take_log().len(), 3, "each variant was fetched once");
+    let part = world.send("GET", "/page", &["Accept-Language: fr, en;q=0.5", "Range: bytes=0-1"]);
+    assert_eq!((part.status, part.body.as_str(), part.is_hit()), (206, "fr", true), "{part:?}");
+}
+
+/// HTTP-4 (RFC 9111 §4.4): a mutation invalidates what its URL names.
+#[test]
+fn mutations() {
+    let world = world(&["Cache-Control: max-age=600"], "one");
+    let _ = world.warm("/thing", &[]);
+    std::thread::sleep(Duration::from_millis(5));
+    let changed = world.send("POST", "/thing", &["Content-Type: application/json"]);
+    assert_eq!((changed.status, changed.cache()), (200, "fwd=method"), "{changed:?}");
+    world.origin.answer(Reply::new(200, &["Cache-Control: max-age=600"], "two"));
+    std::thread::sleep(Duration::from_millis(5));
+    let got = world.send("GET", "/thing", &[]);
+    assert_eq!((got.body.as_str(), got.is_hit()), ("two", false), "{got:?}");
+}
+
+/// HTTP-5 (RFC 9110 §15.3.5, §15.4): statuses without a body, redirects and errors come through as they are.
+#[test]
+fn every_status_passes() {
+    let world = world(&[], "");
+    for status in [
+        200, 201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 410, 418, 429,
+        451, 500, 501, 502, 503, 504, 599,
+    ] {
+        let mut fields = vec!["Location: /x", "Cache-Control: max-age=60"];
+        if status == 206 {
+            fields.push("Content-Range: bytes 0-0/1");
+        }
+        let body = if matches!(status, 204 | 205 | 304) { "" } else { "x" };
+        world.origin.answer(Reply::new(status, &fields, body));
+        let path = format!("/status/{status}");
+        for round in 0..2 {
+            let got = world.send("GET", &path, &[]);
+            assert_eq!((got.status, got.body.as_str()), (status, body), "round {round}: {got:?}");
+            assert_eq!(got.fields.get("location"), Some("/x"), "{status}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
