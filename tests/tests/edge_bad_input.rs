@@ -14,12 +14,22 @@ fn world() -> World {
     World::start(&videomi_edge(), 1, Origin::start(echo))
 }
 
+fn lines(log: &[Arrived]) -> Vec<String> {
+    log.iter().map(Arrived::line).collect()
+}
+
 fn status_of(raw: &str) -> Option<u16> {
     raw.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
 }
 
-/// The server in front of the Worker refuses some of these itself, or closes the connection; that is clear enough.
-/// What reaches the Worker must come back whole, and the edge must go on working.
+/// Some of these never reach a Worker: the server in front of it cannot read them. On Cloudflare that is a 400 of
+/// the network's own, in workerd alone it is a 500 of the server's; what counts is that nothing goes on to the origin.
+const OF_THE_SERVER: [&str; 8] = [
+    "a path without a slash", "an absolute URL", "a URL with a broken port", "two Hosts", "a Host with a path", "CONNECT",
+    "OPTIONS *", "two lengths",
+];
+
+/// What reaches the Worker comes back whole, or as a 4xx, and the edge goes on working.
 #[test]
 fn odd_bytes() {
     let world = world();
@@ -91,10 +101,16 @@ fn odd_bytes() {
     ];
     let mut failures = Vec::new();
     for (name, request) in &cases {
+        world.origin.take_log();
         let answer = world.raw(request.as_bytes());
+        let reached = lines(&world.origin.take_log());
         let status = status_of(&answer);
         // 501 is what the server says to a method that it does not know (RFC 9110 §9.1).
-        let fine = matches!(status, None | Some(100..=499 | 501 | 505));
+        let fine = if OF_THE_SERVER.contains(name) {
+            reached.is_empty() && status.is_none_or(|status| status >= 400)
+        } else {
+            matches!(status, None | Some(100..=499 | 501 | 505))
+        };
         if !fine {
             failures.push(format!("{name}: {}", answer.chars().take(300).collect::<String>()));
         }

@@ -111,6 +111,7 @@ fn units(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let simulated: Vec<&str> = simulated.flat_map(|name| ["--test", name]).collect();
     let runs = [
         ("core and tools", cargo(workspace, &["-p", "tiercel-core", "--all-features", "-p", "xtask"])),
+        ("what runs anywhere of SDK and origin", cargo(workspace, &["-p", "tiercel-sdk", "-p", "videomi-origin"])),
         ("simulated world", cargo(workspace, &["-p", E2E, "--lib"]).args(simulated)),
         // wasip1 is the same machine as the shipped wasm32-unknown-unknown, with an exit status and a stderr, so that
         // the very same tests run on it. `--lib`: documentation tests have no runner.

@@ -6,6 +6,7 @@ use super::place::join;
 use super::{Findings, Level};
 use crate::field::cache_control::CacheControl;
 use crate::field::split_list;
+use crate::invalidation::PurgeRule;
 use crate::key::{Segment, Template};
 use crate::policy::{Authority, LeadsTo, PATH, Policy, QUERY, Query, ResourceClass, Route, Scope, USER_ID};
 
@@ -329,7 +330,10 @@ fn events(document: &Document, policy: &Policy, findings: &mut Findings) {
             findings.error("no-identity", &at, "`{userId}` needs users", "add `identity`: how users are recognised");
         }
         for (field, rules, on_device) in [("edge", &event.edge, false), ("device", &event.device, true)] {
-            for rule in rules.iter().filter(|r| !reaches(&r.name, on_device) && !reaches(&r.name, !on_device)) {
+            // What the device does as the edge does is said once.
+            let said = |rule: &PurgeRule| on_device && event.edge.contains(rule);
+            let reached = |rule: &PurgeRule| reaches(&rule.name, false) || reaches(&rule.name, true);
+            for rule in rules.iter().filter(|rule| !said(rule) && !reached(rule)) {
                 findings.warn(
                     "purges-nothing",
                     &join(&at, field),
