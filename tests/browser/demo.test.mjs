@@ -45,12 +45,14 @@ async function world() {
 describe("the demo", { timeout: 180_000 }, () => {
   let cloud, chrome, page;
   const errors = [];
+  const log = [];
 
   before(async () => {
     cloud = await world();
     chrome = await chromium();
     page = await chrome.browser.newPage();
     await page.setViewport({ width: 1280, height: 800 });
+    page.on("console", (message) => log.push(message.text()));
     page.on("pageerror", (error) => errors.push(error.message));
   });
   after(async () => {
@@ -70,16 +72,24 @@ describe("the demo", { timeout: 180_000 }, () => {
       return [tier, Number(count)];
     })));
   /** The list is there and every thumbnail in sight has come. */
-  const settled = () =>
-    until(
-      () =>
-        page.evaluate(() => {
-          const cards = [...document.querySelectorAll("#library .card")];
-          const inSight = cards.filter((card) => card.getBoundingClientRect().top < innerHeight - 40);
-          return cards.length > 0 && inSight.every((card) => card.querySelector("img"));
-        }),
-      "the library is shown",
-    );
+  const settled = async () => {
+    const missing = () =>
+      page.evaluate(() => {
+        const cards = [...document.querySelectorAll("#library .card")];
+        if (cards.length === 0) return ["the list"];
+        const inSight = cards.filter((card) => card.getBoundingClientRect().top < innerHeight - 40);
+        return inSight.filter((card) => !card.querySelector("img")).map((card) => card.querySelector("h3")?.textContent ?? "a card");
+      });
+    try {
+      await until(async () => (await missing()).length === 0, "the library is shown");
+    } catch (error) {
+      const requests = await page.evaluate(() =>
+        performance.getEntriesByType("resource").map((e) => `${new URL(e.name).pathname} ${e.responseStatus} ${Math.round(e.duration)} ms`),
+      );
+      await shoot("failure");
+      throw new Error(`${error.message}; missing: ${await missing()}; log: ${log.join(" | ")}; requests: ${requests.join(", ")}`, { cause: error });
+    }
+  };
 
   test("a first visit misses everywhere", async () => {
     await page.goto(cloud.url);

@@ -25,8 +25,14 @@ fn status_of(raw: &str) -> Option<u16> {
 /// Some of these never reach a Worker: the server in front of it cannot read them. On Cloudflare that is a 400 of
 /// the network's own, in workerd alone it is a 500 of the server's; what counts is that nothing goes on to the origin.
 const OF_THE_SERVER: [&str; 8] = [
-    "a path without a slash", "an absolute URL", "a URL with a broken port", "two Hosts", "a Host with a path", "CONNECT",
-    "OPTIONS *", "two lengths",
+    "a path without a slash",
+    "an absolute URL",
+    "a URL with a broken port",
+    "two Hosts",
+    "a Host with a path",
+    "CONNECT",
+    "OPTIONS *",
+    "two lengths",
 ];
 
 /// What reaches the Worker comes back whole, or as a 4xx, and the edge goes on working.
