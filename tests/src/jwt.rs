@@ -18,6 +18,18 @@ pub fn token(user: &str) -> String {
     )
 }
 
+/// The field line that carries a token for `user` (RFC 6750).
+#[must_use]
+pub fn bearer(user: &str) -> String {
+    format!("Authorization: Bearer {}", token(user))
+}
+
+/// The field line that carries a token for `user` in the session cookie, among others.
+#[must_use]
+pub fn cookie(user: &str) -> String {
+    format!("Cookie: theme=dark; videomi_session={}", token(user))
+}
+
 /// A token of this header and these claims, signed with `secret`.
 #[must_use]
 pub fn sign(header: &Value, claims: &Value, secret: &str) -> String {

@@ -1,13 +1,14 @@
 //! What the tests of Tiercel as a whole share.
 //!
-//! [`tier`] is a cache with its store in memory and [`library`] an origin; `tests/headers.rs` and `tests/world.rs`
-//! run them under a fake clock. [`live`] starts the built edge in workerd in front of [`origin`], an HTTP server of
+//! [`tier`] is a cache with its store in memory, [`library`] an origin and [`show`] writes down what happened;
+//! `tests/headers.rs` and `tests/world.rs` run them under a fake clock. [`live`] starts the built edge in workerd in front of [`origin`], an HTTP server of
 //! the test's own; `tests/edge_*.rs` use those.
 
 pub mod jwt;
 pub mod library;
 pub mod live;
 pub mod origin;
+pub mod show;
 pub mod tier;
 
 use tiercel_core::engine::{Engine, Tier};

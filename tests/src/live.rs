@@ -12,7 +12,7 @@ use tiercel_core::field::Fields;
 use ureq::http::Request;
 
 use crate::jwt;
-use crate::origin::Origin;
+use crate::origin::{Arrived, Origin, Reply};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -87,7 +87,23 @@ impl Got {
     }
 }
 
+/// An origin's rule: it says what it was asked and for whom, so that a stored answer gives itself away.
+#[must_use]
+pub fn echo(request: &Arrived) -> Reply {
+    let user = request.fields.get("x-tiercel-user").unwrap_or("nobody");
+    Reply::new(200, &["Content-Type: text/plain", "ETag: \"e1\""], &format!("{} for {user}", request.line()))
+}
+
 impl World {
+    /// Starts one isolate of the edge of the built-in policy, in front of an origin that answers by [`echo`].
+    ///
+    /// # Panics
+    /// When it was not built, or does not start.
+    #[must_use]
+    pub fn videomi() -> Self {
+        Self::start(&videomi_edge(), 1, Origin::start(echo))
+    }
+
     /// Starts the edge in `dir` with so many isolates, and waits until it answers.
     ///
     /// # Panics

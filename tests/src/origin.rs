@@ -29,6 +29,12 @@ impl Arrived {
     }
 }
 
+/// `METHOD path?query` of each.
+#[must_use]
+pub fn lines(log: &[Arrived]) -> Vec<String> {
+    log.iter().map(Arrived::line).collect()
+}
+
 /// How the origin answers.
 #[derive(Clone, Debug)]
 pub enum Reply {

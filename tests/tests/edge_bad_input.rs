@@ -3,19 +3,15 @@
 
 use tiercel_e2e::jwt::token;
 use tiercel_e2e::live::{World, videomi_edge};
-use tiercel_e2e::origin::{Arrived, Origin, Reply};
+use tiercel_e2e::origin::{Arrived, Origin, Reply, lines};
 
 /// The body names the request that it answers: an entry under a wrong key gives itself away.
-fn echo(request: &Arrived) -> Reply {
+fn name(request: &Arrived) -> Reply {
     Reply::new(200, &["Content-Type: text/plain"], &request.line())
 }
 
 fn world() -> World {
-    World::start(&videomi_edge(), 1, Origin::start(echo))
-}
-
-fn lines(log: &[Arrived]) -> Vec<String> {
-    log.iter().map(Arrived::line).collect()
+    World::start(&videomi_edge(), 1, Origin::start(name))
 }
 
 fn status_of(raw: &str) -> Option<u16> {

@@ -4,35 +4,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tiercel_e2e::jwt::{SECRET, sign, token};
-use tiercel_e2e::live::{Got, World, videomi_edge};
-use tiercel_e2e::origin::{Arrived, Origin, Reply};
+use tiercel_e2e::jwt::{SECRET, bearer, cookie, sign, token};
+use tiercel_e2e::live::{Got, World, echo, videomi_edge};
+use tiercel_e2e::origin::{Origin, Reply, lines};
 
 const LIST: &str = "/api/upload/user/abc123?category=videos";
 const STATS: &str = "/api/stats";
 const MEDIA: &str = "/api/files/videos/f1";
-
-/// An origin that says what it was asked, so that a stored answer tells whose it is.
-fn echo(request: &Arrived) -> Reply {
-    let user = request.fields.get("x-tiercel-user").unwrap_or("nobody");
-    Reply::new(200, &["Content-Type: text/plain", "ETag: \"e1\""], &format!("{} for {user}", request.line()))
-}
-
-fn world() -> World {
-    World::start(&videomi_edge(), 1, Origin::start(echo))
-}
-
-fn bearer(user: &str) -> String {
-    format!("Authorization: Bearer {}", token(user))
-}
-
-fn cookie(user: &str) -> String {
-    format!("Cookie: theme=dark; videomi_session={}", token(user))
-}
-
-fn lines(log: &[Arrived]) -> Vec<String> {
-    log.iter().map(Arrived::line).collect()
-}
 
 #[track_caller]
 fn expect(got: &Got, status: u16, cache: &str) {
@@ -42,7 +20,7 @@ fn expect(got: &Got, status: u16, cache: &str) {
 /// LIVE-1 (product.md, "Freshness and failure"): miss, hit, stale with one refresh, revalidation, stale on error.
 #[test]
 fn the_windows() {
-    let mut world = world();
+    let mut world = World::videomi();
     let ada = cookie("abc123");
     let miss = world.send("GET", STATS, &[&ada]);
     expect(&miss, 200, "fwd=uri-miss; stored; ttl=60");
@@ -102,7 +80,7 @@ fn the_windows() {
 /// LIVE-2 (product.md): an origin that takes too long fails within the class's timeout (10 s).
 #[test]
 fn the_timeout() {
-    let mut world = world();
+    let mut world = World::videomi();
     let ada = bearer("abc123");
     let _ = world.warm(STATS, &[&ada]);
     world.advance(2_000);
@@ -118,7 +96,7 @@ fn the_timeout() {
 /// LIVE-3 (RFC 9110 §13, §14; RFC 9111 §4.3.2): conditions, HEAD and ranges are answered from the store.
 #[test]
 fn conditions_and_ranges() {
-    let world = world();
+    let world = World::videomi();
     let body: String = (0..100).map(|i| format!("{i:010}")).collect();
     let whole = body.clone();
     world.origin.answer_by(move |_| Reply::new(200, &["Content-Type: video/mp4", "ETag: \"m\""], &whole));
@@ -180,7 +158,7 @@ fn conditions_and_ranges() {
 /// LIVE-4 (product.md, "Keys, names and isolation"): a hit never skips the check of who asks.
 #[test]
 fn who_asks() {
-    let world = world();
+    let world = World::videomi();
     let (ada, bob) = (bearer("abc123"), cookie("bob"));
     let hit = world.warm(LIST, &[&ada]);
     assert_eq!(hit.body, "GET /api/upload/user/abc123?category=videos for abc123");
@@ -334,7 +312,7 @@ fn events_across_isolates() {
 /// LIVE-6 (product.md): a fetch that began before a mutation and ends after it does not put the old answer back.
 #[test]
 fn a_fetch_that_spans_a_mutation() {
-    let world = world();
+    let world = World::videomi();
     let ada = bearer("abc123");
     world.origin.answer_by(|request| match request.method.as_str() {
         "GET" => Reply::Slow(Duration::from_millis(800), Box::new(Reply::new(200, &[], "old"))),
@@ -353,70 +331,19 @@ fn a_fetch_that_spans_a_mutation() {
     assert_eq!((got.is_hit(), got.body.as_str()), (false, "new"), "{got:?}");
 }
 
-/// LIVE-7 (product.md: "never stored at the edge"; RFC 9111 §3): what is not whole, not good, or meant for one client.
+/// LIVE-10 (product.md, "Events"): the user who made a mutation never sees older data again, through whichever isolate,
+/// also within the bound that holds for other readers.
 #[test]
-fn what_is_never_stored() {
-    let world = world();
+fn the_author_of_a_mutation_sees_it_everywhere_at_once() {
+    let world = World::start(&videomi_edge(), 2, Origin::start(echo));
     let ada = bearer("abc123");
-    for (name, reply) in [
-        ("Set-Cookie", Reply::new(200, &["Set-Cookie: a=1; HttpOnly", "Set-Cookie: b=2"], "x")),
-        ("no-store", Reply::new(200, &["Cache-Control: no-store"], "x")),
-        ("404", Reply::new(404, &[], "x")),
-        ("500", Reply::new(500, &[], "x")),
-        ("302", Reply::new(302, &["Location: /elsewhere"], "")),
-        ("no answer", Reply::Reset),
-    ] {
-        world.origin.answer(reply);
-        for path in [STATS, "/api/files/videos/f1/thumbnail", "/assets/app.js"] {
-            let first = world.send("GET", path, &[&ada]);
-            assert!(!first.is_hit(), "{name} {path}: {first:?}");
-            if name == "Set-Cookie" {
-                assert_eq!(first.fields.all("set-cookie").collect::<Vec<_>>(), ["a=1; HttpOnly", "b=2"], "{path}");
-            }
-            if name == "302" {
-                assert_eq!((first.status, first.fields.get("location")), (302, Some("/elsewhere")));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-            let second = world.send("GET", path, &[&ada]);
-            assert!(!second.is_hit(), "{name} {path}: {second:?}");
-            assert!(world.origin.take_log().len() >= 2, "{name} {path}: both went to the origin");
-        }
-    }
-    // Sessions, profile, progress: never, whatever the origin says.
-    world.origin.answer(Reply::new(200, &["Cache-Control: public, max-age=600"], "private"));
-    for path in ["/api/auth/session", "/api/profile/me", "/api/billing/invoices", "/api/watch-progress/f1"] {
-        for _ in 0..2 {
-            let got = world.send("GET", path, &[&ada]);
-            expect(&got, 200, "fwd=bypass; detail=\"never-stored\"");
-            assert_eq!(got.fields.get("cache-control"), Some("no-store, no-cache, must-revalidate"), "{path}");
-            assert_eq!(got.fields.get("pragma"), Some("no-cache"), "{path}");
-        }
-    }
-}
-
-/// LIVE-9: what Tiercel, or the runtime's store, writes on a stored response for itself does not go out.
-#[test]
-fn nothing_of_the_store_goes_out() {
-    let world = world();
-    let ada = bearer("abc123");
-    for path in [STATS, LIST, MEDIA, "/assets/app.js"] {
-        let hit = world.warm(path, &[&ada]);
-        for (name, value) in hit.fields.iter() {
-            let private = name.starts_with("x-tiercel") || ["cache-tag", "cf-cache-status"].contains(&name);
-            assert!(!private, "{path}: {name}: {value} went out");
-        }
-    }
-}
-
-/// LIVE-8: the whole answer of a broken origin does not come out as a good one that can be kept.
-#[test]
-fn a_body_that_breaks_off() {
-    let world = world();
-    world.origin.answer(Reply::Truncated);
-    let raw = world.raw(format!("GET {MEDIA} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes());
-    let whole = raw.split("\r\n\r\n").nth(1).is_some_and(|body| body.len() >= 1000);
-    assert!(!whole, "ten bytes became a thousand: {raw}");
-    world.origin.answer(Reply::new(200, &[], "whole"));
-    let got = world.send("GET", MEDIA, &[]);
-    assert_eq!((got.is_hit(), got.body.as_str()), (false, "whole"), "{got:?}");
+    let _ = world.warm(STATS, &[&ada]);
+    let second = world.send_to(1, "GET", STATS, &[&ada]);
+    assert!(second.is_hit(), "and the second isolate has just learnt that nothing was purged: {second:?}");
+    std::thread::sleep(Duration::from_millis(20));
+    world.origin.answer(Reply::new(200, &[], "new"));
+    let deleted = world.send("DELETE", "/api/files/videos/f1", &[&ada]);
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    let second = world.send_to(1, "GET", STATS, &[&ada]);
+    assert_eq!((second.is_hit(), second.body.as_str()), (false, "new"), "{second:?}");
 }

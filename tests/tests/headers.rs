@@ -7,13 +7,14 @@
 use std::fmt::Write as _;
 
 use tiercel_core::engine::{Engine, Tier};
-use tiercel_core::exchange::{Body, FetchFailure, PutPlan, StoreAction};
+use tiercel_core::exchange::FetchFailure;
 use tiercel_core::field::{Fields, http_date};
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::key::Params;
 use tiercel_core::policy::{Authority, LeadsTo, Lifetimes, ResourceClass, Scope};
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
+use tiercel_e2e::show::show;
 use tiercel_e2e::tier::{Answer, Cache, Message, Reply};
 use tiercel_e2e::{HTTP, START, VIDEOMI, engine, fields};
 
@@ -279,7 +280,7 @@ impl<'a> Sheet<'a> {
         let answer = self.exchange(cache, request, step.who, now, step.reply);
         let after = if step.after == 0 { String::new() } else { format!(", {} s later", step.after) };
         let _ = writeln!(self.out, "──── {}{after}\n", step.title);
-        show(&mut self.out, step.method, &self.url, step.with, &answer);
+        self.out.push_str(&show(step.method, self.url.trim_start_matches(HOST), step.with, &answer));
     }
 
     /// Sends a request. Behind a device stands an edge that has nothing stored, and behind that the origin.
@@ -343,7 +344,7 @@ fn mutations(engine: &Engine) -> String {
                 let request = RequestHead::new(method, &url, Fields::new());
                 let answer = Cache::new(engine.clone()).send(request, who, START, &mut |_| reply.clone());
                 let _ = writeln!(out, "──── {}: {title}\n", event.name);
-                show(&mut out, method, &url, &[], &answer);
+                out.push_str(&show(method, url.trim_start_matches(HOST), &[], &answer));
             }
         }
     }
@@ -381,57 +382,4 @@ fn answer_of(class: &ResourceClass, status: u16, now: Timestamp, more: &[(&'stat
     }
     let body = if status == 304 { "" } else { BODY };
     Message { head: ResponseHead { status, fields: lines }, body: body.to_owned() }
-}
-
-fn show(out: &mut String, method: &str, url: &str, with: &[&str], answer: &Answer) {
-    let _ = writeln!(out, "> {method} {}", url.trim_start_matches(HOST));
-    for line in with {
-        let _ = writeln!(out, "> {line}");
-    }
-    if let Some(asked) = &answer.asked {
-        let url = asked.head.target.path_and_query();
-        let _ = writeln!(out, "  asks {} {url}, waits {} s", asked.head.method, asked.timeout);
-        lines(out, "    ", &asked.head.fields);
-    }
-    let body = match &answer.delivery.body {
-        Body::Stored => "the stored body".to_owned(),
-        Body::StoredPart(range) => format!("bytes {} to {} of the stored body", range.first, range.last),
-        Body::Fetched => "the fetched body".to_owned(),
-        Body::Empty => "no body".to_owned(),
-        Body::Text(text) => format!("{:?}", text.trim()),
-    };
-    let _ = writeln!(out, "< {} with {body}, {}", answer.delivery.head.status, answer.delivery.served.word());
-    lines(out, "< ", &answer.delivery.head.fields);
-    if let Some(conclusion) = &answer.conclusion {
-        match &conclusion.store {
-            StoreAction::Put(plan) => put(out, "stores", plan),
-            StoreAction::Freshen(plan) => put(out, "stores again", plan),
-            StoreAction::Keep => out.push_str("  leaves the store as it is\n"),
-            StoreAction::Remove(key) => {
-                let _ = writeln!(out, "  removes {}", key.as_str());
-            }
-        }
-        if let Some(invalidation) = &conclusion.invalidation {
-            let _ = writeln!(out, "  purges {:?} {}", invalidation.purge, invalidation.names.join(", "));
-            if invalidation.wipe {
-                out.push_str("  wipes everything of the user\n");
-            }
-        }
-    }
-    out.push('\n');
-}
-
-fn put(out: &mut String, how: &str, plan: &PutPlan) {
-    let _ = writeln!(out, "  {how} {} for {} s, at most {} bytes", plan.key.as_str(), plan.retention, plan.max_body);
-    if let Some((key, _)) = &plan.marker {
-        let _ = writeln!(out, "    and a marker under {}", key.as_str());
-    }
-    lines(out, "    ", &plan.head.fields);
-}
-
-/// Field lines, sorted by name.
-fn lines(out: &mut String, before: &str, fields: &Fields) {
-    let mut lines: Vec<String> = fields.iter().map(|(name, value)| format!("{before}{name}: {value}\n")).collect();
-    lines.sort();
-    out.push_str(&lines.concat());
 }

@@ -14,7 +14,7 @@ use crate::{
     build::{self, Part},
     command::Run,
     node,
-    progress::{paint, say},
+    progress::{paint, say, step},
     setup::{self, TESTED_TARGET},
     tally::Tally,
     workspace::Workspace,
@@ -138,10 +138,11 @@ fn on_wasm(workspace: &Workspace) -> Run {
 fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let dist = default_dist(workspace);
     build::build(workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Part::Edge, Part::Origin])?;
+    let accepted = step("wrangler deploy --dry-run accepts dist/edge", || deployable(workspace, &dist.join("edge")));
     let http = dist.join("http");
     build::build(workspace, &workspace.path("policies/http.json"), &http, &[Part::Edge])?;
     let origin = node_tests(workspace, test_scripts(&workspace.path("demo/origin/tests"))).env("TIERCEL_DIST", &dist);
-    let worst = tally.node("the demo's origin", origin);
+    let worst = accepted.and(tally.node("the demo's origin", origin));
     ensure!(
         workspace.test_targets(E2E).iter().any(|name| name.starts_with(EDGE_PREFIX)),
         "{E2E} has no test called {EDGE_PREFIX}*"
@@ -149,6 +150,18 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let live = cargo(workspace, &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")]);
     let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http);
     worst.and(tally.cargo("the edge", live))
+}
+
+/// Whether Cloudflare's own tool takes the bundle as it is. It stays on this machine.
+fn deployable(workspace: &Workspace, edge: &Path) -> Result<()> {
+    let run = node::package(workspace, "wrangler/bin/wrangler.js").args(["deploy", "--dry-run", "--outdir"]);
+    run.arg(workspace.scratch("dry-run"))
+        .dir(edge)
+        .env("WRANGLER_SEND_METRICS", "false")
+        .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
+        .env("CI", "1")
+        .output()
+        .map(drop)
 }
 
 fn in_browser(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
