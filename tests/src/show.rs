@@ -35,8 +35,10 @@ pub fn show(method: &str, path: &str, with: &[&str], answer: &Answer) -> String 
             StoreAction::Put(plan) => put(out, "stores", plan),
             StoreAction::Freshen(plan) => put(out, "stores again", plan),
             StoreAction::Keep => out.push_str("  leaves the store as it is\n"),
-            StoreAction::Remove(key) => {
-                let _ = writeln!(out, "  removes {}", key.as_str());
+            StoreAction::Remove(keys) => {
+                for key in keys {
+                    let _ = writeln!(out, "  removes {}", key.as_str());
+                }
             }
         }
         if let Some(invalidation) = &conclusion.invalidation {

@@ -146,8 +146,10 @@ impl Cache {
                 }
                 store.insert(plan.key.as_str().to_owned(), Message { head: plan.head.clone(), body });
             }
-            StoreAction::Remove(key) => {
-                store.remove(key.as_str());
+            StoreAction::Remove(keys) => {
+                for key in keys {
+                    store.remove(key.as_str());
+                }
             }
             StoreAction::Keep => {}
         }

@@ -330,20 +330,3 @@ fn a_fetch_that_spans_a_mutation() {
     let got = world.send("GET", STATS, &[&ada]);
     assert_eq!((got.is_hit(), got.body.as_str()), (false, "new"), "{got:?}");
 }
-
-/// LIVE-10 (product.md, "Events"): the user who made a mutation never sees older data again, through whichever isolate,
-/// also within the bound that holds for other readers.
-#[test]
-fn the_author_of_a_mutation_sees_it_everywhere_at_once() {
-    let world = World::start(&videomi_edge(), 2, Origin::start(echo));
-    let ada = bearer("abc123");
-    let _ = world.warm(STATS, &[&ada]);
-    let second = world.send_to(1, "GET", STATS, &[&ada]);
-    assert!(second.is_hit(), "and the second isolate has just learnt that nothing was purged: {second:?}");
-    std::thread::sleep(Duration::from_millis(20));
-    world.origin.answer(Reply::new(200, &[], "new"));
-    let deleted = world.send("DELETE", "/api/files/videos/f1", &[&ada]);
-    assert_eq!(deleted.status, 200, "{deleted:?}");
-    let second = world.send_to(1, "GET", STATS, &[&ada]);
-    assert_eq!((second.is_hit(), second.body.as_str()), (false, "new"), "{second:?}");
-}

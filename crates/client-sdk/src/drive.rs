@@ -176,9 +176,11 @@ async fn land(
                 changed = Some(plan.key);
             }
         }
-        StoreAction::Remove(key) => {
-            session.store.remove(key.as_str()).await;
-            session.watchers.purged(&[], &[key.as_str().to_owned()]);
+        StoreAction::Remove(keys) => {
+            for key in keys {
+                session.store.remove(key.as_str()).await;
+                session.watchers.purged(&[], &[key.as_str().to_owned()]);
+            }
         }
         StoreAction::Keep => {}
     }

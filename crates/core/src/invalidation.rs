@@ -174,6 +174,7 @@ mod tests {
             initial_age: DeltaSeconds::ZERO,
             tags: vec!["category:videos".into()],
             vary: vec![],
+            length: None,
         }
     }
 

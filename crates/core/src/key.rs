@@ -69,6 +69,11 @@ impl CacheKey {
         Self { text: format!("{}{VARIANT}{digest}", self.text) }
     }
 
+    /// The key that an entry says it was stored under.
+    pub(crate) fn stored(meta: &crate::meta::EntryMeta) -> Self {
+        Self { text: meta.key.clone() }
+    }
+
     /// With the version: what tells entries apart.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -154,7 +154,7 @@ fn act(
             (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) => {
                 store::put(&plan, engine.policy(), &body).await;
             }
-            (StoreAction::Remove(key), _) => store::remove(&key, engine.policy()).await,
+            (StoreAction::Remove(keys), _) => store::remove(&keys, engine.policy()).await,
             _ => {}
         }
     }

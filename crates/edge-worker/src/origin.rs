@@ -49,7 +49,9 @@ fn send(
     init.set_headers(&convert::headers(&wanted.head.fields)?.into());
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&abort.signal()));
-    if let Some(body) = passed.and_then(Request::body) {
+    // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.
+    let has_body = !matches!(wanted.head.method.as_str(), "GET" | "HEAD");
+    if let Some(body) = passed.filter(|_| has_body).and_then(Request::body) {
         init.set_body_opt_readable_stream(Some(&body));
     }
     let binding = Reflect::get(env, &"ORIGIN".into())?;

@@ -52,9 +52,14 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, response: &Response) {
     }
 }
 
-/// Removes the entry of this data centre.
-pub(crate) async fn remove(key: &CacheKey, policy: &Policy) {
-    let removed = async { JsFuture::from(cache()?.delete_with_request(&request(key, policy, None)?)).await };
+/// Removes the entries of this data centre.
+pub(crate) async fn remove(keys: &[CacheKey], policy: &Policy) {
+    let removed = async {
+        for key in keys {
+            JsFuture::from(cache()?.delete_with_request(&request(key, policy, None)?)).await?;
+        }
+        Ok::<(), JsValue>(())
+    };
     if let Err(error) = removed.await {
         console_error!("tiercel: an entry was not removed: {error:?}");
     }

@@ -143,7 +143,7 @@ impl Way {
                 (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) if same => {
                     store::put(user.as_deref(), &plan, &body).await;
                 }
-                (StoreAction::Remove(key), _) => store::remove(&key).await,
+                (StoreAction::Remove(keys), _) => store::remove(&keys).await,
                 _ => {}
             }
         }))

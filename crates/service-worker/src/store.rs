@@ -44,11 +44,13 @@ pub(crate) async fn put(user: Option<&str>, plan: &PutPlan, response: &Response)
     }
 }
 
-/// Removes the entry from every user's caches: what the origin no longer has, nobody has.
-pub(crate) async fn remove(key: &CacheKey) {
+/// Removes the entries from every user's caches: what the origin no longer has, nobody has.
+pub(crate) async fn remove(keys: &[CacheKey]) {
     let removed = async {
         for cache in all().await? {
-            JsFuture::from(cache.delete_with_str(&url(key))).await?;
+            for key in keys {
+                JsFuture::from(cache.delete_with_str(&url(key))).await?;
+            }
         }
         Ok::<(), JsValue>(())
     };

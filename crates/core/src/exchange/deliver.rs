@@ -1,6 +1,6 @@
 //! Last step: every field of an answer is written here, for every tier.
 
-use super::entry::{Entry, NEVER_KEPT};
+use super::entry::Entry;
 use super::{Body, Context, Delivery, FetchFailure, Served};
 use crate::field::Fields;
 use crate::field::cache_control::CacheControl;
@@ -20,17 +20,24 @@ pub(super) fn stored(
     entry: &Entry,
     status: CacheStatus,
     served: Served,
+    trust: Trust,
     now: Timestamp,
 ) -> Delivery {
     let mut head = entry.head.clone();
     default_etag(context, &mut head.fields, head.status, entry.meta.received);
     head.fields.set("age", freshness::current_age(&entry.meta, now).to_string());
     let body = conditions(context, &mut head, entry.length, AtHand::AnyPart);
-    finish(context, head, body, status, served, Trust::Policy)
+    finish(context, head, body, status, served, trust)
 }
 
 /// An answer that was just fetched.
 pub(super) fn fetched(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus, trust: Trust) -> Delivery {
+    // The product has an Age on every answer of a class that it keeps. Where the origin rules, RFC 9111 §5.1 does: an
+    // Age says that the answer did not come from the origin.
+    let by_policy = context.class.is_some_and(|class| class.authority == Authority::Policy);
+    if by_policy && context.rules.tier.is_shared() && !head.fields.has("age") {
+        head.fields.set("age", "0");
+    }
     let length = head.fields.get("content-length").and_then(|l| l.parse().ok());
     let body = conditions(context, &mut head, length, AtHand::Whole);
     finish(context, head, body, status, Served::Fresh, trust)
@@ -116,6 +123,8 @@ fn conditions(context: &Context<'_>, head: &mut ResponseHead, length: Option<u64
         }
         RangeAnswer::Unsatisfiable => {
             head.status = 416;
+            // The stored lifetimes are those of the representation, not of this answer.
+            head.fields.set("cache-control", "no-store");
             head.fields.set("content-range", format!("bytes */{complete}"));
             for name in ["content-length", "content-type", "content-encoding"] {
                 head.fields.remove(name);
@@ -143,10 +152,8 @@ fn finish(
     trust: Trust,
 ) -> Delivery {
     let tier = context.rules.tier;
-    head.fields.retain(|name, _| {
-        let private = name.starts_with("x-tiercel-") || name == "cache-tag";
-        !private && (name == "set-cookie" || !NEVER_KEPT.contains(&name))
-    });
+    head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "cache-tag");
+    head.fields.remove_hop_by_hop();
     if tier.is_shared()
         && let Some(class) = context.class
     {

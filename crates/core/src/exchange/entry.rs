@@ -21,18 +21,6 @@ const SET_ASIDE: [&str; 9] = [
     "pragma",
     "vary",
 ];
-/// Fields of one connection (RFC 9110 §7.6.1), and cookies.
-pub(super) const NEVER_KEPT: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 /// What Cloudflare's store says of itself; `Cache-Status` says it for all caches.
 const OF_THE_STORE: &str = "cf-cache-status";
 /// Longest tag that Cloudflare takes in `Cache-Tag`, in bytes.
@@ -63,6 +51,10 @@ impl Entry {
             }
         }
         let stated = fields.get("content-length").and_then(|l| l.parse().ok());
+        // The store says how much it has. A transfer that broke off is no entry.
+        if meta.length.is_some() && stated.is_some() && meta.length != stated {
+            return None;
+        }
         Some(Self { meta, head: ResponseHead { status: found.head.status, fields }, length: found.length.or(stated) })
     }
 }
@@ -84,6 +76,7 @@ pub(super) fn plan(
         initial_age: freshness::initial_age(&head.fields, context.began, now),
         tags: tags(context, class, head),
         vary: Vec::new(),
+        length: whole_length(&head.fields),
     };
     let retention = match class.authority {
         Authority::Policy => lifetimes.retention(),
@@ -93,7 +86,7 @@ pub(super) fn plan(
         }
     };
     let marker = (!selecting.is_empty()).then(|| {
-        let marker = EntryMeta { vary: selecting.clone(), ..meta.clone() };
+        let marker = EntryMeta { vary: selecting.clone(), length: None, ..meta.clone() };
         (key.clone(), ResponseHead { status: 200, fields: put_away(&Fields::new(), &marker, retention) })
     });
     let key = match &marker {
@@ -112,9 +105,11 @@ pub(super) fn plan(
 }
 
 fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSeconds) -> Fields {
+    let mut fields = fields.clone();
+    fields.remove_hop_by_hop();
     let mut stored = Fields::new();
     for (name, value) in fields.iter() {
-        if NEVER_KEPT.contains(&name) || name.starts_with("x-tiercel-") {
+        if name == "set-cookie" || name.starts_with("x-tiercel-") {
             continue;
         }
         if SET_ASIDE.contains(&name) {
@@ -132,6 +127,11 @@ fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSeconds) -> Field
     }
     stored.set(META, meta.encode());
     stored
+}
+
+/// The length that the origin announced. What is encoded on the way may be stored at another length.
+fn whole_length(fields: &Fields) -> Option<u64> {
+    fields.get("content-length").filter(|_| !fields.has("content-encoding"))?.parse().ok()
 }
 
 /// Printable ASCII without space or comma.

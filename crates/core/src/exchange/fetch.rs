@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::deliver;
 use super::entry::{self, Entry};
 use super::receive::{self, normalised_query};
-use super::{Conclusion, Context, Delivery, FetchFailure, Outcome, Served, StoreAction};
+use super::{Conclusion, Context, Delivery, FetchFailure, Outcome, PutPlan, Served, StoreAction};
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::head::{RequestHead, ResponseHead};
@@ -139,6 +139,9 @@ impl<'e> Fetch<'e> {
         let mut head = self.context.request.clone();
         // The target names the host; a field of the client's must not.
         head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
+        if !matches!(self.mode, Mode::Pass(PassReason::Upgrade)) {
+            head.fields.remove_hop_by_hop();
+        }
         let shared = self.context.rules.tier.is_shared();
         if let (true, Some(principal)) = (shared, &self.context.principal) {
             head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
@@ -274,7 +277,8 @@ impl Fill<'_> {
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
-        if head.status == 304 && self.entry.is_some() {
+        let asked = self.entry.as_ref().is_some_and(|(entry, _)| validate::has_validator(&entry.head.fields));
+        if head.status == 304 && asked {
             return self.not_modified(context, &head, epochs, now);
         }
         if is_passing_failure(head.status) && self.serves_on_error(epochs) {
@@ -284,50 +288,32 @@ impl Fill<'_> {
             let text = "The session belongs to another user by now.";
             return keep(deliver::refusal(context, 403, "another-user", text));
         }
-        let shared = context.rules.tier.is_shared();
-        let mut request = context.request.clone();
-        validate::strip_conditions(&mut request.fields);
-        let verdict =
-            if part { Err(NoStoreReason::Partial) } else { storable::judge(self.class, &request, &head, shared) };
-        let plan = verdict.and_then(|()| {
-            let plan = entry::plan(context, self.class, &self.key, &head, now);
-            let purged = EntryMeta::of(&plan.head.fields).is_some_and(|meta| epochs.purged(&meta).is_some());
-            if purged { Err(NoStoreReason::PurgedMeanwhile) } else { Ok(plan) }
-        });
+        let verdict = if part { Err(NoStoreReason::Partial) } else { self.plan(context, &head, epochs, now) };
         let mut status = self.status.clone();
         let mut trust = deliver::Trust::Policy;
-        let store = match plan {
-            Ok(plan) => {
+        let store = match verdict {
+            Ok((plan, ttl)) => {
                 status.stored = true;
-                let lifetimes = context.rules.lifetimes(self.class);
-                if let Some(meta) = EntryMeta::of(&plan.head.fields) {
-                    let by =
-                        freshness::of_entry(&meta, head.status, &head.fields, self.class.authority, lifetimes, now);
-                    status.ttl = Some(by.ttl());
-                }
+                status.ttl = Some(ttl);
                 StoreAction::Put(plan)
             }
             Err(reason) => {
                 status.detail = Some(reason.token());
+                status.ttl = self.entry.as_ref().map(|(_, freshness)| freshness.ttl());
                 if reason.is_doubt() {
                     trust = deliver::Trust::Nobody;
                 }
-                // What is stored is no longer what the origin says; a passing refusal (408, 429, 5xx) changes nothing.
-                let gone = (400..500).contains(&head.status) && !matches!(head.status, 408 | 429);
-                if self.entry.is_some() && gone { StoreAction::Remove(self.key.clone()) } else { StoreAction::Keep }
+                // A passing refusal (408, 429, 5xx) changes nothing; any other answer is what the origin has now.
+                let passing = is_passing_failure(head.status) || head.status == 408 || head.status >= 500;
+                if reason.replaces() && !passing { self.remove() } else { StoreAction::Keep }
             }
         };
-        if let Some((_, freshness)) = &self.entry
-            && status.ttl.is_none()
-        {
-            status.ttl = Some(freshness.ttl());
-        }
         deliver::default_etag(context, &mut head.fields, head.status, now);
         let delivery = deliver::fetched(context, head, status, trust);
         Conclusion { delivery, store, invalidation: None }
     }
 
-    /// RFC 9111 §4.3.3: the stored response is still good.
+    /// RFC 9111 §4.3.3: the stored response is still good, if it may still be stored under its new fields.
     fn not_modified(
         mut self,
         context: &Context<'_>,
@@ -338,22 +324,61 @@ impl Fill<'_> {
         let Some((mut entry, _)) = self.entry.take() else {
             return keep(deliver::failure(context, FetchFailure::Network, self.status));
         };
-        validate::freshen(&mut entry.head.fields, &head.fields);
-        let plan = entry::plan(context, self.class, &self.key, &entry.head, now);
-        let mut status = CacheStatus { fwd_status: Some(304), ..self.status };
-        let Some(meta) = EntryMeta::of(&plan.head.fields).filter(|meta| epochs.purged(meta).is_none()) else {
-            status.detail = Some(NoStoreReason::PurgedMeanwhile.token());
-            let delivery = deliver::stored(context, &entry, status, Served::Fresh, now);
-            return keep(delivery);
+        let remove = StoreAction::Remove(self.keys(&entry));
+        validate::freshen(&mut entry.head.fields, &head.fields, now);
+        let mut status = CacheStatus { fwd_status: Some(304), ..self.status.clone() };
+        let (store, trust) = match self.plan(context, &entry.head, epochs, now) {
+            Ok((plan, ttl)) => {
+                status.ttl = Some(ttl);
+                status.stored = true;
+                if let Some(meta) = EntryMeta::of(&plan.head.fields) {
+                    entry.meta = meta;
+                }
+                (StoreAction::Freshen(plan), deliver::Trust::Policy)
+            }
+            Err(reason) => {
+                status.ttl = Some(0);
+                status.detail = Some(reason.token());
+                entry.meta.received = now;
+                let trust = if reason.is_doubt() { deliver::Trust::Nobody } else { deliver::Trust::Policy };
+                (if reason.replaces() { remove } else { StoreAction::Keep }, trust)
+            }
         };
+        let delivery = deliver::stored(context, &entry, status, Served::Fresh, trust, now);
+        Conclusion { delivery, store, invalidation: None }
+    }
+
+    /// How to store `head`, and its freshness left in seconds; or why not.
+    fn plan(
+        &self,
+        context: &Context<'_>,
+        head: &ResponseHead,
+        epochs: &TagEpochs,
+        now: Timestamp,
+    ) -> Result<(PutPlan, i64), NoStoreReason> {
+        storable::judge(self.class, &context.request, head, context.rules.tier.is_shared())?;
+        let plan = entry::plan(context, self.class, &self.key, head, now);
+        // What was purged since the request began is old, however fresh it looks.
+        let meta = EntryMeta::of(&plan.head.fields).filter(|meta| epochs.purged(meta).is_none());
+        let meta = meta.ok_or(NoStoreReason::PurgedMeanwhile)?;
         let lifetimes = context.rules.lifetimes(self.class);
-        let by =
-            freshness::of_entry(&meta, entry.head.status, &entry.head.fields, self.class.authority, lifetimes, now);
-        status.ttl = Some(by.ttl());
-        status.stored = true;
-        entry.meta = meta;
-        let delivery = deliver::stored(context, &entry, status, Served::Fresh, now);
-        Conclusion { delivery, store: StoreAction::Freshen(plan), invalidation: None }
+        let by = freshness::of_entry(&meta, head.status, &head.fields, self.class.authority, lifetimes, now);
+        Ok((plan, by.ttl()))
+    }
+
+    /// Removes what is stored, where something is.
+    fn remove(&self) -> StoreAction {
+        match &self.entry {
+            Some((entry, _)) => StoreAction::Remove(self.keys(entry)),
+            None => StoreAction::Keep,
+        }
+    }
+
+    /// The plain key, and that of the variant that was found.
+    fn keys(&self, entry: &Entry) -> Vec<CacheKey> {
+        let mut keys = vec![self.key.clone(), CacheKey::stored(&entry.meta)];
+        keys.dedup();
+        keys
     }
 
     /// RFC 5861 §4, RFC 9111 §4.2.4: the origin failed.
@@ -380,7 +405,7 @@ impl Fill<'_> {
         let status =
             CacheStatus { fwd_status: status_code, ttl: Some(freshness.ttl()), ..self.status.clone() }.because(detail);
         let served = if detail == "offline" { Served::Offline } else { Served::Stale };
-        keep(deliver::stored(context, entry, status, served, now))
+        keep(deliver::stored(context, entry, status, served, deliver::Trust::Policy, now))
     }
 
     /// A purge may have come since the entry was found.

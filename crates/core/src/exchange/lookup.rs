@@ -1,6 +1,6 @@
 //! Second step: may what was found be served?
 
-use super::deliver;
+use super::deliver::{self, Trust};
 use super::entry::Entry;
 use super::{Context, Fetch, Found, Resolved, Served};
 use crate::field::cache_control::CacheControl;
@@ -69,12 +69,12 @@ impl<'e> Lookup<'e> {
         match self.verdict(&freshness) {
             Verdict::Fresh => {
                 let status = CacheStatus::hit(freshness.ttl());
-                Resolved::Deliver(deliver::stored(&self.context, &entry, status, Served::Fresh, now))
+                Resolved::Deliver(deliver::stored(&self.context, &entry, status, Served::Fresh, Trust::Policy, now))
             }
             Verdict::Stale { refresh } => {
                 let detail = if refresh { "stale-while-revalidate" } else { "max-stale" };
                 let status = CacheStatus::hit(freshness.ttl()).because(detail);
-                let delivery = deliver::stored(&self.context, &entry, status, Served::Stale, now);
+                let delivery = deliver::stored(&self.context, &entry, status, Served::Stale, Trust::Policy, now);
                 if refresh {
                     let mut context = self.context;
                     // What a HEAD finds stale is refreshed whole.

@@ -156,8 +156,8 @@ pub enum StoreAction {
     Freshen(PutPlan),
     /// Leave it as it is.
     Keep,
-    /// Remove the entry.
-    Remove(CacheKey),
+    /// Remove the entries under these keys.
+    Remove(Vec<CacheKey>),
 }
 
 /// How to store a response. Freshness is the core's and travels in the fields; retention is what the store is told.

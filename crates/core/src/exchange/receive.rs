@@ -159,10 +159,11 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
         }
         Query::All => {
             let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
-            if class.authority == Authority::Policy {
-                pairs.sort_unstable();
-            }
-            params.set(QUERY, (!pairs.is_empty()).then(|| pairs.join("&")));
+            pairs.sort_unstable();
+            let sorted = (!pairs.is_empty()).then(|| pairs.join("&"));
+            // Where the origin rules it sees the query as it is, and so does the key.
+            let raw = class.authority == Authority::Origin;
+            params.set(QUERY, if raw { target.query.clone() } else { sorted });
         }
     }
     for name in class.key.params().chain(class.tags.iter().flat_map(|t| t.params())) {

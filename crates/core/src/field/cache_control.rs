@@ -18,6 +18,8 @@ use crate::time::DeltaSeconds;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
+    /// The directives come from a targeted field, so that `Expires` does not count (RFC 9213 §2.1).
+    pub targeted: bool,
     /// `no-store`
     pub no_store: bool,
     /// `no-cache` without field names (with names it is [`Self::no_cache_fields`])

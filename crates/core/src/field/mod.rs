@@ -75,6 +75,23 @@ impl Fields {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
+    /// Takes away the fields of one connection: those that `Connection` names, and those that always are
+    /// (RFC 9110 §7.6.1).
+    pub fn remove_hop_by_hop(&mut self) {
+        const ALWAYS: [&str; 8] = [
+            "connection",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-connection",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ];
+        let named = self.tokens("connection");
+        self.0.retain(|(name, _)| !ALWAYS.contains(&name.as_str()) && !named.contains(name));
+    }
+
     /// The members of a list field of tokens (`Vary`, `Connection`), in lower case.
     #[must_use]
     pub fn tokens(&self, name: &str) -> Vec<String> {

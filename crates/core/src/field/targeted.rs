@@ -22,7 +22,7 @@ pub fn effective(fields: &Fields) -> CacheControl {
 
 /// Reads the dictionary strictly: lower-case keys, integer, token, string or boolean values.
 fn parse_dictionary(text: &str) -> Option<CacheControl> {
-    let mut cc = CacheControl::default();
+    let mut cc = CacheControl { targeted: true, ..CacheControl::default() };
     for member in split_list(text) {
         // Parameters of a member mean nothing here.
         let member = member.split(';').next().unwrap_or(member).trim_end();

@@ -129,6 +129,9 @@ pub fn explicit_lifetime(cc: &CacheControl, fields: &Fields) -> Option<DeltaSeco
     if let Some(stated) = cc.s_maxage.or(cc.max_age) {
         return Some(stated);
     }
+    if cc.targeted {
+        return None;
+    }
     // RFC 9111 §5.3: an Expires that is no date, or stands twice with different values, is in the past.
     let mut lines = fields.all("expires");
     let expires = http_date::parse(lines.next()?);

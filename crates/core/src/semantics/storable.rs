@@ -1,8 +1,9 @@
 //! Whether a response may be stored (RFC 9111 §3, §3.5).
 
 use super::freshness::{explicit_lifetime, heuristically_cacheable, lifetime};
+use super::validate;
 use crate::field::cache_control::CacheControl;
-use crate::field::{Fields, targeted};
+use crate::field::targeted;
 use crate::head::{RequestHead, ResponseHead};
 use crate::policy::{Authority, ResourceClass, Scope};
 use crate::time::DeltaSeconds;
@@ -61,6 +62,13 @@ impl NoStoreReason {
 }
 
 impl NoStoreReason {
+    /// Whether the answer replaces what is stored although it cannot be stored itself. A HEAD, a part, or what
+    /// one client's own request keeps out of a shared store says nothing of the entry.
+    #[must_use]
+    pub const fn replaces(self) -> bool {
+        !matches!(self, Self::Method | Self::Partial | Self::RequestNoStore | Self::Authorization | Self::Cookie)
+    }
+
     /// Whether the answer may be meant for one client only, so that nobody else may keep it either.
     #[must_use]
     pub const fn is_doubt(self) -> bool {
@@ -165,12 +173,8 @@ fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Re
     }
     let fresh = lifetime(&cc, response.status, &response.fields).is_some_and(|l| l > DeltaSeconds::ZERO);
     let windows = cc.stale_while_revalidate.is_some() || cc.stale_if_error.is_some();
-    if !fresh && !windows && !has_validator(&response.fields) {
+    if !fresh && !windows && !validate::has_validator(&response.fields) {
         return Err(NoStoreReason::NoFreshness);
     }
     Ok(())
-}
-
-fn has_validator(fields: &Fields) -> bool {
-    fields.has("etag") || fields.has("last-modified")
 }

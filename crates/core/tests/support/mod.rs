@@ -125,8 +125,10 @@ impl Cache {
                 }
                 self.store.insert(plan.key.as_str().to_owned(), plan.head.clone());
             }
-            StoreAction::Remove(key) => {
-                self.store.remove(key.as_str());
+            StoreAction::Remove(keys) => {
+                for key in keys {
+                    self.store.remove(key.as_str());
+                }
             }
             StoreAction::Keep => {}
         }

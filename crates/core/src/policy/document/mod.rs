@@ -111,6 +111,15 @@ fn parse(text: &str, findings: &mut Findings) -> Option<Document> {
         return None;
     };
     findings.places = Places::new(text, &ast);
+    if ast.as_object().is_none() {
+        findings.error(
+            "syntax",
+            "",
+            "a policy is a JSON object",
+            "start from policies/http.json or policies/videomi.json",
+        );
+        return None;
+    }
     for place in findings.places.duplicates.clone() {
         findings.list.push(Diagnostic {
             level: Level::Error,
