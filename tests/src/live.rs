@@ -183,14 +183,24 @@ impl World {
     /// When it never does.
     #[must_use]
     pub fn warm(&self, path: &str, fields: &[&str]) -> Got {
+        let got = self.until(path, fields, Got::is_hit);
+        self.origin.take_log();
+        got
+    }
+
+    /// Gets `path` until the answer is `enough`: writing to the store goes on behind an answer.
+    ///
+    /// # Panics
+    /// When it never is.
+    #[must_use]
+    pub fn until(&self, path: &str, fields: &[&str], enough: impl Fn(&Got) -> bool) -> Got {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let got = self.send("GET", path, fields);
-            if got.is_hit() {
-                self.origin.take_log();
+            if enough(&got) {
                 return got;
             }
-            assert!(Instant::now() < deadline, "GET {path} is never a hit: {got:?}");
+            assert!(Instant::now() < deadline, "GET {path} never gets there: {got:?}");
             thread::sleep(Duration::from_millis(20));
         }
     }

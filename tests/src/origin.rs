@@ -147,7 +147,6 @@ impl Origin {
             assert!(Instant::now() < deadline, "of {count} requests these came: {:?}", lock(&self.shared.log));
             thread::sleep(Duration::from_millis(5));
         }
-        thread::sleep(Duration::from_millis(50));
         self.take_log()
     }
 }

@@ -10,7 +10,6 @@ use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, Target};
 use tiercel_core::invalidation::{Facts, Invalidation, Purge};
 use tiercel_core::key::Params;
-use tiercel_core::meta::EntryMeta;
 use tiercel_core::policy::{Policy, USER_ID};
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
@@ -170,23 +169,14 @@ impl Session {
         Ok(Ask { head: RequestHead { method: "GET".to_owned(), target, fields } })
     }
 
-    /// The key of a read, and the names under which it can be purged as far as the key tells; `None` when it is
+    /// The key of a read, and the names under which it can be purged as far as the request tells; `None` when it is
     /// never stored.
     pub(crate) fn key_of(&self, ask: &Ask) -> Option<(String, Vec<String>)> {
         let now = self.moment();
         let Received::Lookup(lookup) = self.engine.receive(ask.head.clone(), self.credential(), now) else {
             return None;
         };
-        let key = lookup.key().as_str().to_owned();
-        let meta = EntryMeta {
-            key: key.clone(),
-            requested: now,
-            received: now,
-            initial_age: DeltaSeconds::ZERO,
-            tags: Vec::new(),
-            vary: Vec::new(),
-        };
-        Some((key, meta.groups()))
+        Some((lookup.key().as_str().to_owned(), lookup.groups()))
     }
 
     /// A domain event happened: purges here, in other tabs and in the Service Worker.

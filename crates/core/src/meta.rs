@@ -6,6 +6,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::field::Fields;
+use crate::key::CacheKey;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The private field of a stored response. Stripped on delivery.
@@ -86,16 +87,19 @@ impl EntryMeta {
     /// holds at least two segments (`user:abc123:files:videos`, `user:abc123:files`, `user:abc123`).
     #[must_use]
     pub fn groups(&self) -> Vec<String> {
-        let name = self.key.split_once('/').map_or(self.key.as_str(), |(_, name)| name);
-        let name = name.split('!').next().unwrap_or(name);
-        let mut groups = self.tags.clone();
-        groups.push(name.to_owned());
-        let ends = name.match_indices(':').map(|(at, _)| at).skip(1);
-        groups.extend(ends.map(|end| name[..end].to_owned()));
-        groups.sort_unstable();
-        groups.dedup();
-        groups
+        groups(CacheKey::stored(self).name(), self.tags.clone())
     }
+}
+
+/// What [`EntryMeta::groups`] gives, from the key's name and the tags.
+pub(crate) fn groups(name: &str, tags: Vec<String>) -> Vec<String> {
+    let mut groups = tags;
+    groups.push(name.to_owned());
+    let ends = name.match_indices(':').map(|(at, _)| at).skip(1);
+    groups.extend(ends.map(|end| name[..end].to_owned()));
+    groups.sort_unstable();
+    groups.dedup();
+    groups
 }
 
 fn esc(text: &str) -> String {

@@ -7,6 +7,7 @@ use crate::field::cache_control::CacheControl;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
+use crate::meta;
 use crate::policy::{Authority, ResourceClass, Scope};
 use crate::semantics::freshness::{self, Freshness};
 use crate::semantics::vary;
@@ -33,7 +34,14 @@ impl<'e> Lookup<'e> {
         &self.key
     }
 
-    /// Name of the class, which names the cache on a device.
+    /// The names under which an answer can be purged, as far as the request tells: the origin may add groups.
+    #[must_use]
+    pub fn groups(&self) -> Vec<String> {
+        let tags = self.class.tags.iter().filter_map(|tag| tag.render_tag(&self.context.params));
+        meta::groups(self.key.name(), tags.collect())
+    }
+
+    /// The class, whose name names the cache on a device.
     #[must_use]
     pub fn class(&self) -> &'e ResourceClass {
         self.class
