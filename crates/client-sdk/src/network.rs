@@ -29,9 +29,12 @@ pub(crate) struct Sent {
     pub(crate) body: Option<Fetched>,
 }
 
+/// How long a read may take for which the policy sets no time, in milliseconds.
+const LONGEST_WAIT: u64 = 60_000;
+
 /// Sends a request and reads the JSON that comes back. `abort` ends it early; it then counts as failed.
 pub(crate) async fn send(request: &OriginRequest, abort: &AbortController) -> Sent {
-    let limit = request.timeout.get() * 1000;
+    let limit = request.timeout.map_or(LONGEST_WAIT, |timeout| timeout.get() * 1000);
     let failed = |failure, body| Sent { outcome: Outcome::Failed(failure), arrived: clock(), body };
     let response = match wait(begin(request, abort), limit).await {
         Ok(response) => response.unchecked_into::<Response>(),

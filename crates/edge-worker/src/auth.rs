@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
+use js_sys::{Array, JSON, JsString, Object, Reflect, Uint8Array};
 use tiercel_core::field::Fields;
 use tiercel_core::principal::{Claims, Credential, Identity};
 use tiercel_core::time::Timestamp;
@@ -143,8 +143,10 @@ fn has(object: &JsValue, name: &str) -> bool {
     !get(object, name).is_undefined()
 }
 
+/// A string, unless it holds half a surrogate pair: Rust would read two such strings as the same.
 fn text(object: &JsValue, name: &str) -> Option<String> {
-    get(object, name).as_string()
+    let text: JsString = get(object, name).dyn_into().ok()?;
+    text.is_valid_utf16().then(|| text.into())
 }
 
 /// `NumericDate` (RFC 7519 §2). One that is there but is no number refuses the token.

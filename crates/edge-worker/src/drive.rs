@@ -80,6 +80,11 @@ impl Way {
     ) -> Result<web_sys::Response> {
         let key = fetch.key().cloned();
         let (conclusion, answer) = conclude(&self.env, fetch, passed).await;
+        let answer = match answer {
+            // A WebSocket: the runtime's own response carries it, and no other can.
+            Some(answer) if answer.head.status == 101 => return Ok(answer.response),
+            other => other,
+        };
         if let Some(invalidation) = &conclusion.invalidation {
             // Before the mutation's answer goes out: who made it must not see the old state again.
             epochs::record(&self.env, invalidation).await;

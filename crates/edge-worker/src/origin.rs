@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, pending, select};
 use js_sys::{Function, Promise, Reflect};
 use tiercel_core::exchange::{FetchFailure, OriginRequest};
 use tiercel_core::head::ResponseHead;
@@ -23,7 +23,12 @@ pub(crate) struct Answer {
 pub(crate) async fn fetch(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Answer, FetchFailure> {
     let abort = AbortController::new().map_err(|_| FetchFailure::Network)?;
     let promise = send(env, wanted, passed, &abort).map_err(|error| broken(&error))?;
-    let wait = Delay::from(Duration::from_secs(wanted.timeout.get()));
+    let wait = async {
+        match wanted.timeout {
+            Some(timeout) => Delay::from(Duration::from_secs(timeout.get())).await,
+            None => pending().await,
+        }
+    };
     match select(Box::pin(JsFuture::from(promise)), Box::pin(wait)).await {
         Either::Left((Ok(response), _)) => {
             let response: Response = response.unchecked_into();
@@ -32,7 +37,7 @@ pub(crate) async fn fetch(env: &Env, wanted: &OriginRequest, passed: Option<&Req
         Either::Left((Err(error), _)) => Err(broken(&error)),
         Either::Right(_) => {
             abort.abort();
-            console_error!("tiercel: the origin did not answer within {} s", wanted.timeout);
+            console_error!("tiercel: the origin did not answer in time");
             Err(FetchFailure::Timeout)
         }
     }

@@ -25,8 +25,10 @@ pub(crate) async fn fetch(wanted: &OriginRequest, navigates: bool) -> Result<Ans
             abort.abort();
         })
     };
-    let millis = i32::try_from(wanted.timeout.get().saturating_mul(1000)).unwrap_or(i32::MAX);
-    let timer = set_timeout(&on_time, millis);
+    let timer = wanted.timeout.map(|timeout| {
+        let millis = timeout.get().saturating_mul(1000);
+        set_timeout(&on_time, i32::try_from(millis).unwrap_or(i32::MAX))
+    });
     let sent = async {
         let init = RequestInit::new();
         init.set_method(&wanted.head.method);
@@ -41,7 +43,9 @@ pub(crate) async fn fetch(wanted: &OriginRequest, navigates: bool) -> Result<Ans
         JsFuture::from(global().fetch_with_str_and_init(&wanted.head.target.url(), &init)).await
     };
     let answered: Result<JsValue, JsValue> = sent.await;
-    clear_timeout(timer);
+    if let Some(timer) = timer {
+        clear_timeout(timer);
+    }
     match answered {
         Ok(response) => {
             let response: Response = response.unchecked_into();

@@ -21,9 +21,6 @@ use crate::time::{DeltaSeconds, Timestamp};
 
 /// The verified user, percent-encoded, for the origin. Clients cannot forge it: the edge removes theirs.
 pub const USER_FIELD: &str = "x-tiercel-user";
-/// How long an origin may take when no class says otherwise, in seconds: Workers end a request soon after.
-const LONGEST_WAIT: DeltaSeconds = DeltaSeconds::new(60);
-
 /// Request fields outside the key that some origins let change their answer.
 const UNKEYED: [&str; 8] = [
     "forwarded",
@@ -82,8 +79,9 @@ impl PassReason {
 pub struct OriginRequest {
     /// Method, URL and every field.
     pub head: RequestHead,
-    /// How long to wait for the head of the answer, in seconds.
-    pub timeout: DeltaSeconds,
+    /// How long to wait for the head of the answer, in seconds. `None` for what is passed on: an upload takes the
+    /// time it takes, and whoever sent it may give up at will.
+    pub timeout: Option<DeltaSeconds>,
     /// On a device: ask past the browser's HTTP cache, whose lifetimes are not ours.
     pub revalidate: bool,
 }
@@ -147,8 +145,7 @@ impl<'e> Fetch<'e> {
             head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
         }
         let Mode::Fill(fill) = &self.mode else {
-            let timeout = self.context.class.map_or(LONGEST_WAIT, |class| class.timeout.max(LONGEST_WAIT));
-            return OriginRequest { head, timeout, revalidate: !shared };
+            return OriginRequest { head, timeout: None, revalidate: !shared };
         };
         if fill.class.authority == Authority::Policy {
             head.target.query = normalised_query(fill.class, &self.context.params, &head.target);
@@ -170,7 +167,7 @@ impl<'e> Fetch<'e> {
                 validate::add_validators(&mut head.fields, &entry.head.fields);
             }
         }
-        OriginRequest { head, timeout: fill.class.timeout, revalidate: !shared }
+        OriginRequest { head, timeout: Some(fill.class.timeout), revalidate: !shared }
     }
 
     /// The JSON Pointers to look up in the body of an answer with this status, for [`Self::conclude`].

@@ -31,6 +31,9 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
         context.event = event(rules, &context.request, context.principal.as_ref());
         return pass(context, PassReason::Method);
     }
+    if context.request.fields.has("upgrade") {
+        return pass(context, PassReason::Upgrade);
+    }
     // A copy of the path, because the values borrow from it while the context moves on.
     let path = context.request.target.path.clone();
     let Some((class, pattern, values)) = rules.class(&context.request.method, &path) else {
@@ -46,9 +49,6 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
     let head: usize = context.request.fields.iter().map(|(n, v)| n.len() + v.len()).sum();
     if head > LONGEST_HEAD || context.request.target.path_and_query().len() > LONGEST_URL {
         return pass(context, PassReason::TooLong);
-    }
-    if context.request.fields.has("upgrade") {
-        return pass(context, PassReason::Upgrade);
     }
     if class.authority == Authority::Policy && is_ambiguous_path(&path, pattern) {
         return pass(context, PassReason::AmbiguousPath);
