@@ -18,7 +18,8 @@ pub fn show(method: &str, path: &str, with: &[&str], answer: &Answer) -> String 
     }
     if let Some(asked) = &answer.asked {
         let url = asked.head.target.path_and_query();
-        let _ = writeln!(out, "  asks {} {url}, waits {} s", asked.head.method, asked.timeout);
+        let wait = asked.timeout.map_or_else(|| "waits".to_owned(), |timeout| format!("waits {timeout} s"));
+        let _ = writeln!(out, "  asks {} {url}, {wait}", asked.head.method);
         lines(out, "    ", &asked.head.fields);
     }
     let body = match &answer.delivery.body {

@@ -141,7 +141,7 @@ impl World {
             (answer, tier)
         } else {
             // No SDK, no Service Worker: a plain client of the edge.
-            let head = next(&OriginRequest { head: request, timeout: DeltaSeconds::new(10), revalidate: false });
+            let head = next(&OriginRequest { head: request, timeout: Some(DeltaSeconds::new(10)), revalidate: false });
             return describe(by, "", &head);
         };
         let by = match (answer.is_stored(), &answer.delivery.body) {
