@@ -138,6 +138,20 @@ describe("sw.js", { timeout: 120_000 }, () => {
     assert.equal(await page.title(), "site");
   });
 
+  test("a page that has not said whose it is counts as the last user's, also offline", async () => {
+    await tell(page, { type: "tiercel:identify", user: "ada" });
+    await get(page, THUMBNAIL);
+    await until(() => stored("file:f1:thumbnail"), "the thumbnail is stored");
+    await page.reload();
+    await until(() => stored("page:"), "the page is stored");
+    await stopWorkers(page);
+    await web.down();
+    await page.reload();
+    assert.match((await get(page, THUMBNAIL)).headers["cache-status"], /tiercel-sw; hit/);
+    await tell(page, { type: "tiercel:identify", user: null });
+    assert.equal((await get(page, THUMBNAIL)).status, 504, "after a logout it is nobody's");
+  });
+
   test("each user has caches of their own", async () => {
     for (const user of ["a", "a_b", "a/b"]) {
       await tell(page, { type: "tiercel:identify", user });

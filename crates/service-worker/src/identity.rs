@@ -16,31 +16,51 @@ thread_local! {
     static KNOWN: RefCell<HashMap<String, Option<String>>> = RefCell::default();
 }
 
-/// The user of a client; `None` is nobody, or nobody known.
+/// In the place of a client's id: whoever was named last. No browser gives a client such an id.
+const LAST: &str = "last";
+
+/// The user of a client; `None` is nobody. A page asks for its first pictures before it can say whose it is (and a
+/// reload makes a new client of it): until then it counts as the user's who was named last.
 pub(crate) async fn of(client: &str) -> Option<String> {
     if let Some(known) = KNOWN.with_borrow(|known| known.get(client).cloned()) {
         return known;
     }
-    let remembered = async {
+    match remembered(client).await {
+        Some(user) => KNOWN.with_borrow_mut(|known| known.entry(client.to_owned()).or_insert(Some(user)).clone()),
+        None => match KNOWN.with_borrow(|known| known.get(LAST).cloned()) {
+            Some(last) => last,
+            None => remembered(LAST).await,
+        },
+    }
+}
+
+async fn remembered(client: &str) -> Option<String> {
+    let text = async {
         let cache = store::open(&state()).await?;
         let entry: Response = JsFuture::from(cache.match_with_str(&url(client))).await?.dyn_into()?;
         JsFuture::from(entry.text()?).await
     };
-    let user = remembered.await.ok().and_then(|text| text.as_string()).filter(|user| !user.is_empty());
-    KNOWN.with_borrow_mut(|known| known.entry(client.to_owned()).or_insert(user).clone())
+    text.await.ok()?.as_string().filter(|user| !user.is_empty())
 }
 
 /// Notes that `client` is `user`'s from now on.
 pub(crate) async fn set(client: &str, user: Option<String>) -> Result<(), JsValue> {
-    KNOWN.with_borrow_mut(|known| known.insert(client.to_owned(), user.clone()));
-    let cache = store::open(&state()).await?;
-    match user {
-        Some(user) => {
-            let entry = Response::new_with_opt_str(Some(&user))?;
-            JsFuture::from(cache.put_with_str(&url(client), &entry)).await?;
+    // At once, before the first wait: what is under way looks here before it stores.
+    KNOWN.with_borrow_mut(|known| {
+        for slot in [client, LAST] {
+            known.insert(slot.to_owned(), user.clone());
         }
-        None => {
-            JsFuture::from(cache.delete_with_str(&url(client))).await?;
+    });
+    let cache = store::open(&state()).await?;
+    for slot in [client, LAST] {
+        match &user {
+            Some(user) => {
+                let entry = Response::new_with_opt_str(Some(user))?;
+                JsFuture::from(cache.put_with_str(&url(slot), &entry)).await?;
+            }
+            None => {
+                JsFuture::from(cache.delete_with_str(&url(slot))).await?;
+            }
         }
     }
     forget_closed(&cache).await
@@ -73,7 +93,7 @@ async fn forget_closed(cache: &web_sys::Cache) -> Result<(), JsValue> {
     for request in requests {
         let request: web_sys::Request = request.unchecked_into();
         let id = request.url().rsplit('/').next().unwrap_or_default().to_owned();
-        if JsFuture::from(global().clients().get(&id)).await?.is_undefined() {
+        if id != LAST && JsFuture::from(global().clients().get(&id)).await?.is_undefined() {
             JsFuture::from(cache.delete_with_request(&request)).await?;
         }
     }
