@@ -58,7 +58,6 @@ mod tests {
             initial_age: DeltaSeconds::ZERO,
             tags: Vec::new(),
             vary: Vec::new(),
-            length: None,
         }
     }
 

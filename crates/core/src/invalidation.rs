@@ -174,7 +174,6 @@ mod tests {
             initial_age: DeltaSeconds::ZERO,
             tags: vec!["category:videos".into()],
             vary: vec![],
-            length: None,
         }
     }
 

@@ -33,8 +33,6 @@ pub struct EntryMeta {
     pub tags: Vec<String>,
     /// On a marker: the fields that select the variant (RFC 9111 §4.1). A marker has no body of use.
     pub vary: Vec<String>,
-    /// Length of the body as the origin announced it, in bytes.
-    pub length: Option<u64>,
 }
 
 impl EntryMeta {
@@ -43,14 +41,13 @@ impl EntryMeta {
     pub fn encode(&self) -> String {
         let list = |items: &[String]| items.iter().map(|i| esc(i)).collect::<Vec<_>>().join(",");
         format!(
-            "{FORM};key={};req={};rec={};age={};tags={};vary={};len={}",
+            "{FORM};key={};req={};rec={};age={};tags={};vary={}",
             esc(&self.key),
             self.requested.as_millis(),
             self.received.as_millis(),
             self.initial_age,
             list(&self.tags),
             list(&self.vary),
-            self.length.map_or_else(String::new, |length| length.to_string()),
         )
     }
 
@@ -69,10 +66,6 @@ impl EntryMeta {
             initial_age: DeltaSeconds::parse(value("age")?)?,
             tags: unlist(value("tags")?)?,
             vary: unlist(value("vary")?)?,
-            length: match value("len")? {
-                "" => None,
-                digits => Some(digits.parse().ok()?),
-            },
         };
         parts.next().is_none().then_some(meta)
     }
@@ -126,7 +119,6 @@ mod tests {
             initial_age: DeltaSeconds::new(3),
             tags: vec!["category:videos".into(), "odd, tag;=\"é\"".into()],
             vary: vec!["accept".into()],
-            length: Some(12),
         }
     }
 

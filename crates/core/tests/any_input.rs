@@ -161,7 +161,6 @@ proptest! {
                         let meta = EntryMeta {
                             key: lookup.key().as_str().to_owned(), requested: received, received,
                             initial_age: Default::default(), tags: vec!["file:f1".into()], vary: vec![],
-            length: None,
                         };
                         head.fields.set(META, meta.encode());
                     }
@@ -249,7 +248,6 @@ proptest! {
         let meta = EntryMeta {
             key: format!("v1/{text}"), requested: Timestamp::from_secs(1), received: Timestamp::from_secs(2),
             initial_age: Default::default(), tags: vec![text.clone()].into_iter().filter(|t| !t.is_empty()).collect(), vary: vec![],
-            length: None,
         };
         let encoded = meta.encode();
         prop_assert_eq!(EntryMeta::decode(&encoded), Some(meta));

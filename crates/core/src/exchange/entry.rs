@@ -51,10 +51,6 @@ impl Entry {
             }
         }
         let stated = fields.get("content-length").and_then(|l| l.parse().ok());
-        // The store says how much it has. A transfer that broke off is no entry.
-        if meta.length.is_some() && stated.is_some() && meta.length != stated {
-            return None;
-        }
         Some(Self { meta, head: ResponseHead { status: found.head.status, fields }, length: found.length.or(stated) })
     }
 }
@@ -76,7 +72,6 @@ pub(super) fn plan(
         initial_age: freshness::initial_age(&head.fields, context.began, now),
         tags: tags(context, class, head),
         vary: Vec::new(),
-        length: whole_length(&head.fields),
     };
     let retention = match class.authority {
         Authority::Policy => lifetimes.retention(),
@@ -86,7 +81,7 @@ pub(super) fn plan(
         }
     };
     let marker = (!selecting.is_empty()).then(|| {
-        let marker = EntryMeta { vary: selecting.clone(), length: None, ..meta.clone() };
+        let marker = EntryMeta { vary: selecting.clone(), ..meta.clone() };
         (key.clone(), ResponseHead { status: 200, fields: put_away(&Fields::new(), &marker, retention) })
     });
     let key = match &marker {
@@ -130,7 +125,7 @@ fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSeconds) -> Field
 }
 
 /// The length that the origin announced. What is encoded on the way may be stored at another length.
-fn whole_length(fields: &Fields) -> Option<u64> {
+pub(super) fn whole_length(fields: &Fields) -> Option<u64> {
     fields.get("content-length").filter(|_| !fields.has("content-encoding"))?.parse().ok()
 }
 

@@ -177,6 +177,15 @@ pub struct PutPlan {
     pub max_body: u64,
 }
 
+impl PutPlan {
+    /// Length of the body as the origin announced it, in bytes. A transfer that ends earlier has broken off and must
+    /// not be stored.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        entry::whole_length(&self.head.fields)
+    }
+}
+
 /// What every step knows of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Context<'e> {
