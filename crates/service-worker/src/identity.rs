@@ -78,7 +78,7 @@ pub(crate) async fn report(client: &str, request: &str, response: &Response) {
                 Reflect::set(&message, &key.into(), &value.into())?;
             }
         }
-        if let Some(age) = response.headers().get("age")?.and_then(|age| age.parse::<f64>().ok()) {
+        if let Some(age) = response.headers().get("age")?.and_then(|age| age.parse::<u32>().ok()) {
             Reflect::set(&message, &"age".into(), &age.into())?;
         }
         client.post_message(&message)
