@@ -1,8 +1,5 @@
 //! Follows one request from `receive` to `conclude` and performs what the core decides.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
-
 use tiercel_core::engine::Engine;
 use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::invalidation::{Facts, TagEpochs};
@@ -12,12 +9,7 @@ use tiercel_core::principal::Credential;
 use worker::{Context, Env, Result};
 
 use crate::origin::Answer;
-use crate::{auth, convert, epochs, facts, now, origin, store};
-
-thread_local! {
-    /// Keys with a refresh under way in this isolate: one at a time is enough.
-    static REFRESHING: RefCell<HashSet<String>> = RefCell::default();
-}
+use crate::{auth, convert, epochs, facts, now, origin, refreshing, store};
 
 /// What a request needs from beginning to end.
 struct Way {
@@ -98,14 +90,14 @@ impl Way {
     /// One refresh behind a stale answer.
     fn refresh(&self, fetch: Fetch<'static>, stored: Option<web_sys::Response>) {
         let Some(key) = fetch.key().map(|k| k.as_str().to_owned()) else { return };
-        if !REFRESHING.with_borrow_mut(|keys| keys.insert(key.clone())) {
+        if !refreshing::begin(&key, now()) {
             return;
         }
         let (engine, env) = (self.engine, self.env.clone());
         self.context.wait_until(async move {
             let (conclusion, answer) = conclude(&env, fetch, None).await;
             act(engine, &conclusion, stored.as_ref(), answer.as_ref()).await;
-            REFRESHING.with_borrow_mut(|keys| keys.remove(&key));
+            refreshing::end(&key);
         });
     }
 

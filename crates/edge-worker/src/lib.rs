@@ -12,6 +12,8 @@ mod epoch_object;
 mod epochs;
 mod facts;
 mod origin;
+#[path = "../../shared/refreshing.rs"]
+mod refreshing;
 mod store;
 
 use std::sync::OnceLock;

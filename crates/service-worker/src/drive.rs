@@ -1,7 +1,6 @@
 //! Follows one request from `receive` to `conclude` and performs what the core decides.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 
 use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::head::RequestHead;
@@ -12,13 +11,11 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{FetchEvent, Response};
 
 use crate::network::Answer;
-use crate::{convert, engine, identity, network, now, store};
+use crate::{convert, engine, identity, network, now, refreshing, store};
 
 thread_local! {
     /// Purges since this worker started, for answers that are under way.
     static PURGED: RefCell<TagEpochs> = const { RefCell::new(TagEpochs::new()) };
-    /// Keys with a refresh under way: one at a time is enough.
-    static REFRESHING: RefCell<HashSet<String>> = RefCell::default();
 }
 
 /// Records a purge, so that an answer that was asked for before it is not stored after it.
@@ -113,7 +110,7 @@ impl Way {
     /// One refresh behind a stale answer.
     fn refresh(&self, fetch: Fetch<'static>, stored: Option<Response>) -> Option<Behind> {
         let key = fetch.key()?.as_str().to_owned();
-        if !REFRESHING.with_borrow_mut(|keys| keys.insert(key.clone())) {
+        if !refreshing::begin(&key, now()) {
             return None;
         }
         let way = Self { user: self.user.clone(), client: self.client.clone(), navigates: self.navigates };
@@ -122,7 +119,7 @@ impl Way {
             if let Some(writing) = way.act(&conclusion, stored.as_ref(), answer.as_ref()) {
                 writing.await;
             }
-            REFRESHING.with_borrow_mut(|keys| keys.remove(&key));
+            refreshing::end(&key);
         }))
     }
 

@@ -10,6 +10,8 @@ mod drive;
 mod identity;
 mod messages;
 mod network;
+#[path = "../../shared/refreshing.rs"]
+mod refreshing;
 mod store;
 
 use std::sync::OnceLock;
