@@ -16,6 +16,8 @@ mod answer;
 pub mod client;
 mod disk;
 mod drive;
+#[path = "../../shared/fields.rs"]
+mod fields;
 mod flights;
 mod js;
 mod memory;

@@ -1,15 +1,15 @@
 //! Asking the network.
 
-use js_sys::{Array, JsString, Promise};
+use js_sys::{JsString, Promise};
 use tiercel_core::exchange::{FetchFailure, OriginRequest, Outcome};
-use tiercel_core::field::Fields;
 use tiercel_core::head::ResponseHead;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Headers, RequestCache, RequestCredentials, RequestInit, Response};
+use web_sys::{AbortController, RequestCache, RequestCredentials, RequestInit, Response};
 
 use crate::answer::Fetched;
+use crate::fields::{from_headers, to_headers};
 use crate::js;
 use crate::timer::{clock, within};
 
@@ -44,7 +44,7 @@ pub(crate) async fn send(request: &OriginRequest, abort: &AbortController) -> Se
         }
     };
     let arrived = clock();
-    let head = ResponseHead { status: response.status(), fields: fields(&response.headers()) };
+    let head = ResponseHead { status: response.status(), fields: from_headers(&response.headers()) };
     if head.status == 304 {
         return Sent { outcome: Outcome::Response(head), arrived, body: None };
     }
@@ -64,13 +64,9 @@ pub(crate) async fn send(request: &OriginRequest, abort: &AbortController) -> Se
 }
 
 fn begin(request: &OriginRequest, abort: &AbortController) -> Result<Promise, JsValue> {
-    let headers = Headers::new()?;
-    for (name, value) in request.head.fields.iter() {
-        headers.append(name, value)?;
-    }
     let init = RequestInit::new();
     init.set_method(&request.head.method);
-    init.set_headers(&headers);
+    init.set_headers(&to_headers(&request.head.fields)?.into());
     init.set_credentials(RequestCredentials::SameOrigin);
     init.set_signal(Some(&abort.signal()));
     if request.revalidate {
@@ -86,18 +82,6 @@ async fn wait(promise: Result<Promise, JsValue>, limit: u64) -> Result<JsValue, 
         Some(Err(_)) => Err(FetchFailure::Network),
         None => Err(FetchFailure::Timeout),
     }
-}
-
-fn fields(headers: &Headers) -> Fields {
-    let mut fields = Fields::new();
-    let Ok(Some(lines)) = js_sys::try_iter(headers) else { return fields };
-    for line in lines.filter_map(Result::ok) {
-        let line = Array::from(&line);
-        if let (Some(name), Some(value)) = (line.get(0).as_string(), line.get(1).as_string()) {
-            fields.append(&name, value);
-        }
-    }
-    fields
 }
 
 fn read(text: &JsString, success: bool) -> Fetched {

@@ -1,11 +1,10 @@
 //! What each tier will do with a request, and which line of the policy says so.
 
 use crate::engine::{Engine, Tier};
-use crate::exchange::{Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
+use crate::exchange::{Fetch, Lookup, Outcome, Received, Resolved};
 use crate::field::Fields;
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
-use crate::meta::EntryMeta;
 use crate::policy::document::place::{Place, Places, join};
 use crate::policy::document::write_span;
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store};
@@ -150,17 +149,11 @@ impl Explainer<'_> {
     }
 
     fn stored(&self, lookup: Lookup<'_>, part: &mut Part) {
+        let names = lookup.groups().join(", ");
         let Resolved::Fetch(fetch) = lookup.resolve(None, &TagEpochs::new(), NOW) else { return };
         let asked = fetch.request().head;
         part.say("origin sees", format!("{} {}", asked.method, asked.target.path_and_query()));
-        let example = Fields::from_iter([("content-type", "application/json"), ("cache-control", "max-age=60")]);
-        let example = Outcome::Response(ResponseHead { status: 200, fields: example });
-        let conclusion = fetch.conclude(example, &Facts::default(), &TagEpochs::new(), NOW);
-        if let StoreAction::Put(plan) = conclusion.store
-            && let Some(meta) = EntryMeta::of(&plan.head.fields)
-        {
-            part.say("purged by", meta.groups().join(", "));
-        }
+        part.say("purged by", names);
     }
 
     fn passed(&self, edge: &Engine, fetch: Fetch<'_>, class: Option<&ResourceClass>, part: &mut Part) {

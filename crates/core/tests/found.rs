@@ -35,3 +35,27 @@ fn a_device_keeps_nothing_that_the_edge_called_no_store() {
         assert_eq!(stored, Some(kept), "{tier:?} {url} with {cache_control}");
     }
 }
+
+/// FOUND-2 (product.md, "isolation"): another tab has signed in as bob7, and the cookie went with it. What comes for him
+/// is neither stored nor shown as abc123's, nor does it confirm what is stored of hers.
+#[test]
+fn a_device_takes_no_answer_that_is_for_another_user() {
+    let mut cache = Cache::new(engine(VIDEOMI, Tier::Sdk));
+    let stale = NOW + tiercel_core::time::DeltaSeconds::new(7 * 3_600);
+    for (at, status, whose, delivered, stored) in [
+        (NOW, 200, "bob7", 403, false),
+        (NOW, 200, "abc123", 200, true),
+        (stale, 304, "bob7", 403, false),
+        (stale, 304, "abc123", 200, true),
+    ] {
+        let head = ResponseHead {
+            status,
+            fields: fields(&["ETag: \"1\"".to_owned(), format!("Cache-Groups: \"user:{whose}\"")]),
+        };
+        let request = get("https://videomi.example/api/user/artists");
+        let answer = cache.send(request, user("abc123"), at, &mut |_| Outcome::Response(head.clone()));
+        let conclusion = answer.conclusion.expect("nothing fresh is stored");
+        assert_eq!(conclusion.delivery.head.status, delivered, "{status} for {whose}");
+        assert_eq!(matches!(conclusion.store, StoreAction::Put(_) | StoreAction::Freshen(_)), stored);
+    }
+}

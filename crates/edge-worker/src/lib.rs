@@ -11,6 +11,8 @@ mod drive;
 mod epoch_object;
 mod epochs;
 mod facts;
+#[path = "../../shared/fields.rs"]
+mod fields;
 mod origin;
 #[path = "../../shared/refreshing.rs"]
 mod refreshing;

@@ -7,6 +7,8 @@
 #[path = "../../shared/convert.rs"]
 mod convert;
 mod drive;
+#[path = "../../shared/fields.rs"]
+mod fields;
 mod identity;
 mod messages;
 mod network;

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestCache, RequestCredentials, RequestInit, RequestRedirect, Response};
 
+use crate::fields::to_headers;
 use crate::{convert, global};
 
 /// What the network answered.
@@ -32,7 +33,7 @@ pub(crate) async fn fetch(wanted: &OriginRequest, navigates: bool) -> Result<Ans
     let sent = async {
         let init = RequestInit::new();
         init.set_method(&wanted.head.method);
-        init.set_headers(&convert::headers(&wanted.head.fields)?.into());
+        init.set_headers(&to_headers(&wanted.head.fields)?.into());
         init.set_credentials(RequestCredentials::SameOrigin);
         init.set_signal(Some(&abort.signal()));
         init.set_redirect(if navigates { RequestRedirect::Manual } else { RequestRedirect::Follow });

@@ -274,16 +274,18 @@ impl Fill<'_> {
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
-        let asked = self.entry.as_ref().is_some_and(|(entry, _)| validate::has_validator(&entry.head.fields));
-        if head.status == 304 && asked {
-            return self.not_modified(context, &head, epochs, now);
-        }
-        if is_passing_failure(head.status) && self.serves_on_error(epochs) {
-            return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
-        }
         if names_another_user(context, self.class, &head) {
             let text = "The session belongs to another user by now.";
             return keep(deliver::refusal(context, 403, "another-user", text));
+        }
+        let asked = |(entry, _): &&(Entry, Freshness)| validate::has_validator(&entry.head.fields);
+        if head.status == 304
+            && let Some((entry, _)) = self.entry.as_ref().filter(asked)
+        {
+            return self.not_modified(context, entry.clone(), &head, epochs, now);
+        }
+        if is_passing_failure(head.status) && self.serves_on_error(epochs) {
+            return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
         }
         let verdict = if part { Err(NoStoreReason::Partial) } else { self.plan(context, &head, epochs, now) };
         let mut status = self.status.clone();
@@ -312,15 +314,13 @@ impl Fill<'_> {
 
     /// RFC 9111 §4.3.3: the stored response is still good, if it may still be stored under its new fields.
     fn not_modified(
-        mut self,
+        &self,
         context: &Context<'_>,
+        mut entry: Entry,
         head: &ResponseHead,
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
-        let Some((mut entry, _)) = self.entry.take() else {
-            return keep(deliver::failure(context, FetchFailure::Network, self.status));
-        };
         let remove = StoreAction::Remove(self.keys(&entry));
         validate::freshen(&mut entry.head.fields, &head.fields, now);
         let mut status = CacheStatus { fwd_status: Some(304), ..self.status.clone() };
