@@ -6,7 +6,7 @@ use crate::field::Fields;
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::policy::document::place::{Place, Places, join};
-use crate::policy::document::write_span;
+use crate::policy::document::{write_size, write_span};
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store};
 use crate::principal::{Credential, CredentialSource, Principal};
 use crate::time::{DeltaSeconds, Timestamp};
@@ -140,6 +140,15 @@ impl Explainer<'_> {
                 }
                 if let (Authority::Policy, Some(lifetimes)) = (class.authority, class.edge) {
                     part.cite("lifetimes", windows(lifetimes), self.place(class, "edge"));
+                }
+                if let Some(slice) = class.slice {
+                    let value = format!("of {}, where a body is longer", write_size(slice));
+                    part.cite("slices", value, self.place(class, "slice"));
+                }
+                if let Some(memory) = self.policy.edge.memory {
+                    let (body, ttl) = (write_size(memory.body), write_span(memory.ttl));
+                    let value = format!("bodies up to {body}, for up to {ttl}");
+                    part.cite("in memory", value, self.places.find("/edge/memory"));
                 }
                 part.say("timeout", format!("{} for the origin's head", write_span(class.timeout)));
                 self.stored(lookup, &mut part);
@@ -295,4 +304,49 @@ fn canonical(name: &str) -> String {
         _ => w.chars().take(1).flat_map(char::to_uppercase).chain(w.chars().skip(1)).collect(),
     };
     name.split('-').map(word).collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::document::read;
+
+    /// The facts about the edge, each with the line that says so.
+    fn edge(text: &str, url: &str) -> Vec<(String, String, Option<usize>)> {
+        let reading = read(text);
+        let policy = reading.policy.expect("a policy without errors");
+        let explanation = explain(&policy, &reading.places, "GET", url, None);
+        let part = explanation.parts.into_iter().find(|part| part.title == "edge").expect("a part about the edge");
+        part.facts.into_iter().map(|fact| (fact.label, fact.value, fact.place.map(|place| place.line))).collect()
+    }
+
+    #[test]
+    fn slices_and_memory_are_explained_with_their_lines() {
+        let policy = |edge: &str, slice: &str| {
+            format!(
+                r#"{{ "name": "shop", "version": 1,
+                "edge": {{ {edge} }},
+                "classes": {{ "film": {{
+                    "match": "GET /films/:id", "scope": "public", "key": "film:{{id}}", "browser": "max-age=60",
+                    "edge": {{ "ttl": "5m" }}, "device": "never"
+                    {slice} }} }} }}"#
+            )
+        };
+        let sliced = ("slices", "of 2 MiB, where a body is longer", Some(6));
+        for (settings, slice, expected) in [
+            ("", "", vec![("in memory", "bodies up to 64 KiB, for up to 30s", None)]),
+            (r#""memory": "never""#, "", vec![]),
+            (r#""memory": "never""#, r#", "slice": "2MB""#, vec![sliced]),
+            (
+                r#""memory": { "body": "1KiB", "ttl": "1m" }"#,
+                r#", "slice": "2MiB""#,
+                vec![sliced, ("in memory", "bodies up to 1 KiB, for up to 1m", Some(2))],
+            ),
+        ] {
+            let facts = edge(&policy(settings, slice), "/films/f1");
+            let found: Vec<_> = facts.iter().filter(|(label, ..)| label == "slices" || label == "in memory").collect();
+            let found: Vec<_> = found.into_iter().map(|(l, v, line)| (l.as_str(), v.as_str(), *line)).collect();
+            assert_eq!(found, expected, "{settings} {slice}");
+        }
+    }
 }

@@ -7,6 +7,7 @@
 pub mod document;
 
 pub mod route;
+mod settings;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +16,10 @@ use crate::key::{Params, Template};
 use crate::principal::Identity;
 use crate::time::DeltaSeconds;
 use route::{Pattern, Router};
+pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Policy {
     pub identity: Option<Identity>,
     /// How long others may still see what was purged, in seconds.
     pub bound: DeltaSeconds,
+    /// How the edge works.
+    pub edge: EdgeSettings,
     /// The classes, in order of their names.
     pub classes: Vec<ResourceClass>,
     /// The events, in order of their names.
@@ -67,8 +71,10 @@ pub struct ResourceClass {
     pub anonymous: Anonymous,
     /// How long the origin may take for the head of its answer, in seconds.
     pub timeout: DeltaSeconds,
-    /// Longest body that is stored, in bytes.
+    /// Longest body that is stored, in bytes; of a sliced class, the limit of the whole.
     pub max_body: u64,
+    /// Bodies longer than this many bytes are fetched and stored in parts of this length; `None` is never.
+    pub slice: Option<u64>,
 }
 
 /// The parameter that is always the verified user, never what a URL says.

@@ -1,5 +1,7 @@
 //! What is wrong or unwise in a policy that can be read.
 
+mod limits;
+
 use super::compile::covers;
 use super::model::{ClassDoc, Document};
 use super::place::join;
@@ -26,16 +28,19 @@ const RESERVED: [&str; 12] = [
     "vary",
 ];
 /// Warnings that a class may `allow`.
-const ALLOWABLE: [&str; 3] = ["s-maxage-with-swr", "immutable-invalidated", "broad-public-class"];
+const ALLOWABLE: [&str; 5] =
+    ["s-maxage-with-swr", "immutable-invalidated", "broad-public-class", "slice-unused", "slice-over-max-body"];
 
 pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Findings) {
     overlaps(document, policy, findings);
+    limits::edge(policy, findings);
     for (class, (name, doc)) in policy.classes.iter().zip(&document.classes) {
         let at = join("/classes", name);
         scope(class, doc, &at, policy, findings);
         key(class, &at, policy, findings);
         headers(class, doc, &at, findings);
         lifetimes(class, doc, &at, policy, findings);
+        limits::slice(class, doc, &at, findings);
         for id in doc.allow.keys().filter(|id| !ALLOWABLE.contains(&id.as_str())) {
             let at = join(&join(&at, "allow"), id);
             findings.error(

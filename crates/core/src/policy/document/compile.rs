@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{
     AlgorithmDoc, AnonymousDoc, AuthorityDoc, ClassDoc, DeviceDoc, DeviceEffectDoc, DeviceEffectWord, Document,
-    EdgeDoc, EventDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc,
+    EdgeDoc, EdgeSettingsDoc, EventDoc, MemoryDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc,
 };
 use super::place::join;
 use super::{Findings, nearest};
@@ -12,8 +12,8 @@ use crate::invalidation::{Fact, Purge, PurgeRule, When};
 use crate::key::{Segment, Template};
 use crate::policy::route::Pattern;
 use crate::policy::{
-    Anonymous, Authority, Device, Event, LeadsTo, Lifetimes, LocalStore, ORIGIN, PATH, Policy, QUERY, Query,
-    ResourceClass, Route, Scope, Store, USER_ID,
+    Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, ORIGIN, PATH, Policy,
+    QUERY, Query, ResourceClass, Route, Scope, Store, USER_ID,
 };
 use crate::principal::Identity;
 use crate::time::DeltaSeconds;
@@ -48,6 +48,7 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
             leeway: doc.leeway.map_or(DeltaSeconds::new(30), |s| s.0),
         }),
         bound: document.invalidation.bound.map_or(DeltaSeconds::new(5), |s| s.0),
+        edge: document.edge.as_ref().map_or_else(EdgeSettings::default, settings),
         classes: Vec::new(),
         events: Vec::new(),
         routes: Vec::new(),
@@ -73,6 +74,27 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
         });
     }
     policy
+}
+
+fn settings(doc: &EdgeSettingsDoc) -> EdgeSettings {
+    let usual = EdgeSettings::default();
+    EdgeSettings {
+        memory: match &doc.memory {
+            None => usual.memory,
+            Some(MemoryDoc::Never(_)) => None,
+            Some(MemoryDoc::Held(limits)) => {
+                let usual = Memory::default();
+                Some(Memory {
+                    bytes: limits.bytes.map_or(usual.bytes, |s| s.0),
+                    body: limits.body.map_or(usual.body, |s| s.0),
+                    ttl: limits.ttl.map_or(usual.ttl, |s| s.0),
+                })
+            }
+        },
+        store_timeout: doc.store_timeout.map_or(usual.store_timeout, |s| s.0),
+        collapse: doc.collapse.map_or(usual.collapse, |s| s.0),
+        remember_uncacheable: doc.remember_uncacheable.map_or(usual.remember_uncacheable, |s| s.0),
+    }
 }
 
 fn routes(
@@ -178,6 +200,7 @@ fn class(
         },
         timeout: doc.timeout.map_or(DeltaSeconds::new(10), |s| s.0),
         max_body: doc.max_body.map_or(25 << 20, |s| s.0),
+        slice: doc.slice.map(|s| s.0),
     }
 }
 

@@ -4,11 +4,11 @@ mod reference;
 
 pub use reference::reference;
 
-use super::write_span;
+use super::{write_size, write_span};
 use crate::invalidation::{Purge, PurgeRule};
 use crate::key::Namespace;
 use crate::policy::{
-    Anonymous, Authority, Device, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope, Store,
+    Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope, Store,
 };
 use crate::principal::Identity;
 use crate::time::DeltaSeconds;
@@ -45,6 +45,7 @@ pub fn describe(policy: &Policy) -> String {
         &["class", "query", "tags", "further fields", "without a credential", "origin's time", "longest body"],
         policy.classes.iter().map(limits_row),
     );
+    out.push_str(&edge_settings(&policy.edge));
     out.push_str(&format!(
         "\n## Events\n\nAn event counts when the origin answered 2xx. At the edge, others stop getting what it invalidates within {}.\n",
         write_span(policy.bound)
@@ -118,8 +119,29 @@ fn limits_row(class: &ResourceClass) -> Vec<String> {
             (Scope::User, Anonymous::Refuse) => "401".to_owned(),
         },
         write_span(class.timeout),
-        size(class.max_body),
+        match class.slice {
+            None => write_size(class.max_body),
+            Some(slice) => format!("{}, in parts of {}", write_size(class.max_body), write_size(slice)),
+        },
     ]
+}
+
+fn edge_settings(edge: &EdgeSettings) -> String {
+    let or_not =
+        |span: DeltaSeconds| if span == DeltaSeconds::ZERO { "not at all".to_owned() } else { write_span(span) };
+    let mut out = "\n### How the edge works\n".to_owned();
+    let memory = edge.memory.map_or_else(
+        || "nothing".to_owned(),
+        |m| format!("{}: bodies up to {}, for up to {}", write_size(m.bytes), write_size(m.body), write_span(m.ttl)),
+    );
+    let rows = [
+        ("an isolate holds in its memory", memory),
+        ("the store may take", write_span(edge.store_timeout)),
+        ("a request waits for another one that is fetching the same answer", or_not(edge.collapse)),
+        ("it is remembered that answers under a key cannot be stored", or_not(edge.remember_uncacheable)),
+    ];
+    table(&mut out, &["what", "limit"], rows.into_iter().map(|(what, limit)| vec![what.to_owned(), limit]));
+    out
 }
 
 fn event_row(policy: &Policy, index: usize, event: &Event) -> Vec<String> {
@@ -201,13 +223,6 @@ fn window(delta: DeltaSeconds) -> String {
     if delta == DeltaSeconds::ZERO { "–".to_owned() } else { write_span(delta) }
 }
 
-fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"), (1, "B")];
-    let (factor, unit) =
-        units.into_iter().find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor)).unwrap_or((1, "B"));
-    format!("{} {unit}", bytes / factor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::reference::EXAMPLE;
@@ -233,7 +248,23 @@ mod tests {
     }
 
     #[test]
-    fn sizes_read_as_policies_write_them() {
-        assert_eq!((size(25 << 20).as_str(), size(1_500).as_str()), ("25 MB", "1500 B"));
+    fn a_policy_is_described_with_its_settings() {
+        let mut policy = read(EXAMPLE).policy.expect("a policy");
+        let described = describe(&policy);
+        for row in [
+            "memory | 32 MiB: bodies up to 128 KiB, for up to 1m |",
+            "the store may take | 2s |",
+            "the same answer | 5s |",
+            "cannot be stored | 1m |",
+            "| 10s | 2 GiB, in parts of 2 MiB |",
+            "| 10s | 25 MiB |",
+        ] {
+            assert!(described.contains(row), "{row} in {described}");
+        }
+        policy.edge.memory = None;
+        policy.edge.collapse = DeltaSeconds::ZERO;
+        let described = describe(&policy);
+        assert!(described.contains("memory | nothing |"), "{described}");
+        assert!(described.contains("the same answer | not at all |"), "{described}");
     }
 }

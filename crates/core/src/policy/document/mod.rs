@@ -11,7 +11,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
 pub use describe::{describe, reference};
-pub(crate) use units::write_span;
+pub(crate) use units::{write_size, write_span};
 
 use super::Policy;
 use model::Document;

@@ -1,11 +1,14 @@
 //! The policy file, field by field. Its JSON Schema is generated from these types.
 
+mod settings;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::units::{Size, Span};
+pub use settings::{AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits};
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,6 +31,9 @@ pub struct Document {
     /// How invalidation reaches readers.
     #[serde(default)]
     pub invalidation: InvalidationDoc,
+    /// How the edge works.
+    #[serde(default, deserialize_with = "super::units::object")]
+    pub edge: Option<EdgeSettingsDoc>,
     /// What is cached: one entry for requests that are treated alike.
     pub classes: BTreeMap<String, ClassDoc>,
     /// What changes data, and what must then not be served any more.
@@ -36,42 +42,6 @@ pub struct Document {
     /// Stores that only the device has.
     #[serde(default)]
     pub local: BTreeMap<String, LocalDoc>,
-}
-
-/// How users are recognised: a signed token (JWT, RFC 7519).
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct IdentityDoc {
-    /// Name of the session cookie that holds the token.
-    pub cookie: Option<String>,
-    /// Whether `Authorization: Bearer` is read too.
-    #[serde(default)]
-    pub bearer: bool,
-    /// The one signature algorithm that is accepted.
-    pub algorithm: AlgorithmDoc,
-    /// The `iss` that a token must have.
-    pub issuer: Option<String>,
-    /// The `aud` that a token must have.
-    pub audience: Option<String>,
-    /// The claim that holds the user's id (default `sub`).
-    pub subject: Option<String>,
-    /// Clock skew allowed (default `30s`).
-    pub leeway: Option<Span>,
-}
-
-/// Signature algorithms (RFC 7518 §3.1).
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-pub enum AlgorithmDoc {
-    /// HMAC with SHA-256; the secret is the edge's `JWT_SECRET`.
-    HS256,
-}
-
-/// How invalidation reaches readers.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct InvalidationDoc {
-    /// Longest time that other readers may still see what was invalidated (default `5s`).
-    pub bound: Option<Span>,
 }
 
 /// Requests that are treated alike.
@@ -112,8 +82,11 @@ pub struct ClassDoc {
     pub anonymous: AnonymousDoc,
     /// How long the origin may take to begin its answer (default `10s`).
     pub timeout: Option<Span>,
-    /// Longest body that is stored (default `"25MB"`).
+    /// Longest body that is stored (default `"25MB"`); with `slice`, the limit of the whole.
     pub max_body: Option<Size>,
+    /// Bodies longer than this are fetched and stored in parts of this length, so that a seek into a long film costs
+    /// one part: `"64KB"` to `"64MB"`, best `"2MB"`. Without it every body is one piece.
+    pub slice: Option<Size>,
     /// Warnings that the team has thought about: the warning's id and the reason.
     #[serde(default)]
     pub allow: BTreeMap<String, String>,
@@ -355,25 +328,13 @@ pub enum PurgeKindDoc {
     Soft,
 }
 
-/// A store that only the device has.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct LocalDoc {
-    /// What it holds.
-    pub description: Option<String>,
-    /// Most entries (default 500); the oldest go first.
-    pub max_entries: Option<u32>,
-    /// How long an entry is kept (default: until logout).
-    pub ttl: Option<Span>,
-}
-
 /// The enums that take a word or a structure read themselves, because an untagged enum of serde's would
 /// answer every mistake inside with "did not match any variant".
 mod shapes {
     use serde::{Deserialize, Deserializer};
 
     use super::super::units::{word_or_list, word_or_object};
-    use super::{DeviceDoc, DeviceEffectDoc, EdgeDoc, OneOrMany, PurgeDoc, QueryDoc};
+    use super::{DeviceDoc, DeviceEffectDoc, EdgeDoc, MemoryDoc, OneOrMany, PurgeDoc, QueryDoc};
 
     macro_rules! read_with {
         ($($name:ident = $how:ident($word:ident | $other:ident), $expecting:literal;)*) => {$(
@@ -390,6 +351,7 @@ mod shapes {
         QueryDoc = word_or_list(All | Listed), "a list of parameter names or \"all\"";
         EdgeDoc = word_or_object(Never | Stored), "lifetimes such as {\"ttl\": \"5m\"} or \"never\"";
         DeviceDoc = word_or_object(Never | Stored), "a store and lifetimes such as {\"store\": \"indexeddb\", \"ttl\": \"1h\"} or \"never\"";
+        MemoryDoc = word_or_object(Never | Held), "limits such as {\"bytes\": \"16MB\"} or \"never\"";
         PurgeDoc = word_or_object(Always | When), "a name such as \"file:{fileId}\", or {\"name\": …, \"when\": …}";
         DeviceEffectDoc = word_or_list(Word | Names), "a list of names, \"same\" or \"everything\"";
     }

@@ -53,6 +53,12 @@ impl Places {
         Place { pointer: pointer.to_owned(), line, column }
     }
 
+    /// The place of `pointer`, if the file has it.
+    #[must_use]
+    pub fn find(&self, pointer: &str) -> Option<Place> {
+        self.offsets.contains_key(pointer).then(|| self.of(pointer))
+    }
+
     /// Line and column of a byte offset.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {

@@ -53,12 +53,15 @@ impl JsonSchema for Span {
 #[derive(Debug, Clone, Copy)]
 pub struct Size(pub u64);
 
+/// Units of a size, in bytes. All are binary; the first name of a size is the one that is printed.
+const SIZES: [(&str, u64); 7] =
+    [("GiB", 1 << 30), ("GB", 1 << 30), ("MiB", 1 << 20), ("MB", 1 << 20), ("KiB", 1 << 10), ("KB", 1 << 10), ("B", 1)];
+
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)
             .map_err(|_| D::Error::custom("a size is a string such as \"512KB\" or \"25MB\""))?;
-        let units = [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10), ("B", 1)];
-        parse_unit(&text, &units)
+        parse_unit(&text, &SIZES)
             .map(Self)
             .ok_or_else(|| D::Error::custom(format!("`{text}` is not a size; write such as \"512KB\" or \"25MB\"")))
     }
@@ -76,8 +79,8 @@ impl JsonSchema for Size {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^[0-9]+(B|KB|MB|GB)$",
-            "description": "A whole number and a unit: B, KB, MB, GB (powers of 1024)",
+            "pattern": "^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$",
+            "description": "A whole number and a unit: B, KB, MB, GB (powers of 1024; KiB, MiB, GiB are the same)",
             "examples": ["512KB", "25MB"]
         })
     }
@@ -94,6 +97,13 @@ pub(crate) fn write_span(span: DeltaSeconds) -> String {
         }
     }
     if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// In the longest unit that has a whole number of it: `25 MiB`, `1500 B`. Policies may write `MB` for the same.
+pub(crate) fn write_size(bytes: u64) -> String {
+    let fits = |(_, factor): &(&str, u64)| bytes >= *factor && bytes.is_multiple_of(*factor);
+    let (unit, factor) = SIZES.into_iter().find(fits).unwrap_or(("B", 1));
+    format!("{} {unit}", bytes / factor)
 }
 
 fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -188,6 +198,27 @@ mod tests {
             assert_eq!(write_span(DeltaSeconds::new(secs)), expected);
             let whole = !expected.contains(' ');
             assert_eq!(parse_unit(expected, &UNITS), whole.then_some(secs), "{expected}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_binary_by_either_name() {
+        for (text, bytes, written) in [
+            ("0B", 0, "0 B"),
+            ("1500B", 1_500, "1500 B"),
+            ("64KB", 65_536, "64 KiB"),
+            ("64KiB", 65_536, "64 KiB"),
+            ("2MB", 2_097_152, "2 MiB"),
+            ("2MiB", 2_097_152, "2 MiB"),
+            ("4GB", 4_294_967_296, "4 GiB"),
+            ("4GiB", 4_294_967_296, "4 GiB"),
+            ("1024KB", 1_048_576, "1 MiB"),
+        ] {
+            assert_eq!(parse_unit(text, &SIZES), Some(bytes), "{text}");
+            assert_eq!(write_size(bytes), written, "{text}");
+        }
+        for text in ["2", "MB", "2 MB", "2mb", "2MIB", "2iB", "2.5MB", "-2MB", "2MBs", "17179869184GB"] {
+            assert_eq!(parse_unit(text, &SIZES), None, "{text}");
         }
     }
 }

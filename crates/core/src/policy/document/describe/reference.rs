@@ -15,9 +15,11 @@ use crate::policy::document::model::{Document, Size, Span};
 pub(super) const EXAMPLE: &str = include_str!("example.jsonc");
 
 /// Where each object of the schema stands in the example.
-const EXAMPLES: [(&str, &str); 9] = [
+const EXAMPLES: [(&str, &str); 11] = [
     ("IdentityDoc", "/identity"),
     ("InvalidationDoc", "/invalidation"),
+    ("EdgeSettingsDoc", "/edge"),
+    ("MemoryLimits", "/edge/memory"),
     ("ClassDoc", "/classes/cart"),
     ("EdgeLifetimes", "/classes/photo/edge"),
     ("DeviceLifetimes", "/classes/photo/device"),

@@ -1,0 +1,92 @@
+//! What a policy says beside its classes and events.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{NeverWord, Size, Span};
+
+/// How users are recognised: a signed token (JWT, RFC 7519).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct IdentityDoc {
+    /// Name of the session cookie that holds the token.
+    pub cookie: Option<String>,
+    /// Whether `Authorization: Bearer` is read too.
+    #[serde(default)]
+    pub bearer: bool,
+    /// The one signature algorithm that is accepted.
+    pub algorithm: AlgorithmDoc,
+    /// The `iss` that a token must have.
+    pub issuer: Option<String>,
+    /// The `aud` that a token must have.
+    pub audience: Option<String>,
+    /// The claim that holds the user's id (default `sub`).
+    pub subject: Option<String>,
+    /// Clock skew allowed (default `30s`).
+    pub leeway: Option<Span>,
+}
+
+/// Signature algorithms (RFC 7518 §3.1).
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub enum AlgorithmDoc {
+    /// HMAC with SHA-256; the secret is the edge's `JWT_SECRET`.
+    HS256,
+}
+
+/// How invalidation reaches readers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct InvalidationDoc {
+    /// Longest time that other readers may still see what was invalidated (default `5s`).
+    pub bound: Option<Span>,
+}
+
+/// How the edge works.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EdgeSettingsDoc {
+    /// What an isolate holds in its memory in front of the store, or `"never"`.
+    pub memory: Option<MemoryDoc>,
+    /// How long the store may take to find an entry before the request goes on without it: `1s` (default) to `1m`.
+    pub store_timeout: Option<Span>,
+    /// How long a request waits for another one that is fetching the same answer, before it asks the origin itself:
+    /// up to `5m` (default `10s`; `0s` does not wait).
+    pub collapse: Option<Span>,
+    /// How long it is remembered that answers under a key cannot be stored, so that requests for it do not wait for
+    /// one another (default `2m`; `0s` does not remember).
+    pub remember_uncacheable: Option<Span>,
+}
+
+/// What an isolate holds in its memory.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum MemoryDoc {
+    /// Nothing.
+    Never(NeverWord),
+    /// So much.
+    Held(MemoryLimits),
+}
+
+/// What an isolate holds in its memory, of the bodies that are asked for most.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MemoryLimits {
+    /// Most bytes in all (default `"16MB"`). An isolate has 128 MB for everything.
+    pub bytes: Option<Size>,
+    /// Longest body that is held (default `"64KB"`).
+    pub body: Option<Size>,
+    /// Longest time before an entry is read from the store again (default `30s`).
+    pub ttl: Option<Span>,
+}
+
+/// A store that only the device has.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LocalDoc {
+    /// What it holds.
+    pub description: Option<String>,
+    /// Most entries (default 500); the oldest go first.
+    pub max_entries: Option<u32>,
+    /// How long an entry is kept (default: until logout).
+    pub ttl: Option<Span>,
+}
