@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tiercel_core::exchange::{Body, PutPlan, StoreAction};
+use tiercel_core::exchange::{Body, Piece, PutPlan, StoreAction};
 use tiercel_core::field::Fields;
 
 use crate::tier::Answer;
@@ -24,7 +24,8 @@ pub fn show(method: &str, path: &str, with: &[&str], answer: &Answer) -> String 
     }
     let body = match &answer.delivery.body {
         Body::Stored => "the stored body".to_owned(),
-        Body::StoredPart(range) => format!("bytes {} to {} of the stored body", range.first, range.last),
+        Body::StoredParts(pieces) => pieces.iter().map(|p| piece(p, "the stored body")).collect::<Vec<_>>().join(", "),
+        Body::Sliced(sliced) => sliced.pieces.iter().map(|p| piece(p, "the slices")).collect::<Vec<_>>().join(", "),
         Body::Fetched => "the fetched body".to_owned(),
         Body::Empty => "no body".to_owned(),
         Body::Text(text) => format!("{:?}", text.trim()),
@@ -66,4 +67,11 @@ fn lines(out: &mut String, before: &str, fields: &Fields) {
     let mut lines: Vec<String> = fields.iter().map(|(name, value)| format!("{before}{name}: {value}\n")).collect();
     lines.sort();
     out.push_str(&lines.concat());
+}
+
+fn piece(piece: &Piece, source: &str) -> String {
+    match piece {
+        Piece::Text(text) => format!("{text:?}"),
+        Piece::Bytes(range) => format!("bytes {} to {} of {source}", range.first, range.last),
+    }
 }

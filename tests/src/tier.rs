@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use tiercel_core::engine::Engine;
 use tiercel_core::exchange::{
-    Body, Conclusion, Delivery, Fetch, FetchFailure, Found, OriginRequest, Outcome, Received, Resolved, StoreAction,
+    Body, Conclusion, Delivery, Fetch, FetchFailure, Found, OriginRequest, Outcome, Piece, Received, Resolved,
+    StoreAction,
 };
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::invalidation::{Epoch, Facts, Invalidation, TagEpochs};
@@ -41,7 +42,7 @@ impl Answer {
     /// Whether the body came from this tier's store.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        matches!(self.delivery.body, Body::Stored | Body::StoredPart(_)) || self.delivery.status.hit
+        matches!(self.delivery.body, Body::Stored | Body::StoredParts(_)) || self.delivery.status.hit
     }
 }
 
@@ -93,9 +94,10 @@ impl Cache {
         };
         loop {
             let stored = self.store.borrow().get(lookup.key().as_str()).cloned();
-            let found = stored.clone().map(|m| Found { length: Some(m.body.len() as u64), head: m.head });
+            let read = |m: Message| Found::read(m.head, Some(m.body.len() as u64));
+            let found = stored.clone().map_or(Found::Nothing, read);
             let epochs = self.epochs.borrow().clone();
-            match lookup.resolve(found, &epochs, now) {
+            match lookup.resolve(&found, &epochs, now) {
                 Resolved::Variant(one) => lookup = one,
                 Resolved::Deliver(delivery) => return only(delivery, stored.as_ref()),
                 Resolved::DeliverStale(delivery, fetch) => {
@@ -113,13 +115,19 @@ impl Cache {
 
     fn fill(
         &self,
-        fetch: Fetch<'_>,
+        mut fetch: Fetch<'_>,
         stored: Option<Message>,
         now: Timestamp,
         next: &mut dyn FnMut(&OriginRequest) -> Reply,
     ) -> Answer {
-        let asked = fetch.request();
-        let (outcome, fetched) = match next(&asked) {
+        let mut asked = fetch.request();
+        let mut reply = next(&asked);
+        if reply.as_ref().is_ok_and(|message| fetch.wants_whole(&message.head)) {
+            fetch = fetch.without_slices();
+            asked = fetch.request();
+            reply = next(&asked);
+        }
+        let (outcome, fetched) = match reply {
             Ok(message) => (Outcome::Response(message.head.clone()), Some(message)),
             Err(failure) => (Outcome::Failed(failure), None),
         };
@@ -154,7 +162,7 @@ impl Cache {
             StoreAction::Keep => {}
         }
         let body = match conclusion.delivery.body {
-            Body::Fetched => fetched.as_ref(),
+            Body::Fetched | Body::Sliced(_) => fetched.as_ref(),
             _ => stored.as_ref(),
         };
         let answer = only(conclusion.delivery.clone(), body);
@@ -166,11 +174,20 @@ fn only(delivery: Delivery, source: Option<&Message>) -> Answer {
     let whole = source.map(|m| m.body.as_str()).unwrap_or_default();
     let body = match &delivery.body {
         Body::Stored | Body::Fetched => whole.to_owned(),
-        Body::StoredPart(range) => whole[range.first as usize..=range.last as usize].to_owned(),
+        Body::StoredParts(pieces) => pieces.iter().map(|piece| part(whole, piece)).collect(),
+        // The heads are what these tests are about; crates/core/tests/slices.rs puts bodies together.
+        Body::Sliced(_) => whole.to_owned(),
         Body::Text(text) => text.clone(),
         Body::Empty => String::new(),
     };
     Answer { delivery, body, asked: None, conclusion: None }
+}
+
+fn part<'a>(whole: &'a str, piece: &'a Piece) -> &'a str {
+    match piece {
+        Piece::Text(text) => text,
+        Piece::Bytes(range) => &whole[range.first as usize..=range.last as usize],
+    }
 }
 
 /// One string, or the strings of an array, at a JSON Pointer; anything else is no fact.

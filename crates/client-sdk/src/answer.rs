@@ -65,9 +65,9 @@ pub(crate) fn of(
     if delivery.served == Served::Failed || status >= 400 {
         return Err(failure(delivery, fetched, path));
     }
-    let from_store = matches!(delivery.body, Body::Stored | Body::StoredPart(_));
+    let from_store = matches!(delivery.body, Body::Stored | Body::StoredParts(_));
     let data = match (&delivery.body, stored, fetched) {
-        (Body::Stored | Body::StoredPart(_), Some(record), _) => record.data(),
+        (Body::Stored | Body::StoredParts(_), Some(record), _) => record.data(),
         (Body::Fetched, _, Some(fetched)) => fetched.data.clone(),
         _ => JsValue::NULL,
     };
@@ -113,6 +113,7 @@ fn reason(delivery: &Delivery) -> &'static str {
         (None, Some(Forward::UriMiss | Forward::VaryMiss)) => "miss",
         (None, Some(Forward::Request)) => "request",
         (None, Some(Forward::Method)) => "method",
+        (None, Some(Forward::Partial)) => "partial",
         (None, Some(Forward::Bypass) | None) => "bypass",
     }
 }

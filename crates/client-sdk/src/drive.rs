@@ -76,8 +76,8 @@ async fn look(session: &Session, mut lookup: Lookup<'static>, reload: bool) -> (
             true => None,
             false => session.store.get(lookup.key().as_str(), clock()).await,
         };
-        let found = record.as_ref().map(|record| Found { head: record.head.clone(), length: None });
-        let looked = match lookup.resolve(found, session.purges.borrow().epochs(), clock()) {
+        let found = record.as_ref().map_or(Found::Nothing, |record| Found::read(record.head.clone(), None));
+        let looked = match lookup.resolve(&found, session.purges.borrow().epochs(), clock()) {
             Resolved::Variant(next) => {
                 lookup = next;
                 continue;
@@ -135,7 +135,7 @@ async fn flight(
     }
     let received = session.engine.receive(ask.head.clone(), session.credential(), session.moment());
     let Received::Lookup(lookup) = received else { return land(session, conclusion, kept, body, ask, key).await };
-    let resolved = lookup.resolve(None, session.purges.borrow().epochs(), clock());
+    let resolved = lookup.resolve(&Found::Nothing, session.purges.borrow().epochs(), clock());
     let Resolved::Fetch(again) = resolved else { return land(session, conclusion, kept, body, ask, key).await };
     let Sent { outcome, arrived, body } = network::send(&again.request(), abort).await;
     session.ensure_open()?;

@@ -15,7 +15,7 @@
 //! ```
 //! # #[cfg(feature = "document")] {
 //! use tiercel_core::engine::{Engine, Tier};
-//! use tiercel_core::exchange::{Outcome, Received, Resolved, StoreAction};
+//! use tiercel_core::exchange::{Found, Outcome, Received, Resolved, StoreAction};
 //! use tiercel_core::field::Fields;
 //! use tiercel_core::head::{RequestHead, ResponseHead};
 //! use tiercel_core::invalidation::{Facts, TagEpochs};
@@ -31,7 +31,7 @@
 //! let request = RequestHead::new("GET", "https://shop.example/photos/7", Fields::new());
 //! let Received::Lookup(lookup) = engine.receive(request, Credential::None, now) else { panic!() };
 //! assert_eq!(lookup.key().as_str(), "v1/photo:7");
-//! let Resolved::Fetch(fetch) = lookup.resolve(None, &none, now) else { panic!() };
+//! let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &none, now) else { panic!() };
 //! let answer = ResponseHead { status: 200, fields: Fields::new() };
 //! let conclusion = fetch.conclude(Outcome::Response(answer), &Facts::default(), &none, now);
 //! assert!(matches!(conclusion.store, StoreAction::Put(_)));

@@ -1,7 +1,7 @@
 //! What each tier will do with a request, and which line of the policy says so.
 
 use crate::engine::{Engine, Tier};
-use crate::exchange::{Fetch, Lookup, Outcome, Received, Resolved};
+use crate::exchange::{Fetch, Found, Lookup, Outcome, Received, Resolved};
 use crate::field::Fields;
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
@@ -98,7 +98,7 @@ impl Explainer<'_> {
                 delivery.head.fields
             }
             Received::Pass(fetch) => answer(fetch, example),
-            Received::Lookup(lookup) => match lookup.resolve(None, &TagEpochs::new(), NOW) {
+            Received::Lookup(lookup) => match lookup.resolve(&Found::Nothing, &TagEpochs::new(), NOW) {
                 Resolved::Fetch(fetch) => answer(fetch, example),
                 _ => Fields::new(),
             },
@@ -159,7 +159,7 @@ impl Explainer<'_> {
 
     fn stored(&self, lookup: Lookup<'_>, part: &mut Part) {
         let names = lookup.groups().join(", ");
-        let Resolved::Fetch(fetch) = lookup.resolve(None, &TagEpochs::new(), NOW) else { return };
+        let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &TagEpochs::new(), NOW) else { return };
         let asked = fetch.request().head;
         part.say("origin sees", format!("{} {}", asked.method, asked.target.path_and_query()));
         part.say("purged by", names);

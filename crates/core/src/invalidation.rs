@@ -73,12 +73,13 @@ impl TagEpochs {
         if self.known.is_empty() {
             return None;
         }
-        let groups = entry.groups();
-        self.known
-            .iter()
-            .filter(|(name, epoch)| epoch.at >= entry.requested && groups.iter().any(|g| g == name))
-            .map(|(_, epoch)| epoch.purge)
-            .max()
+        self.hit(&entry.groups(), entry.requested)
+    }
+
+    /// [`Self::purged`] for an entry whose groups are at hand.
+    pub(crate) fn hit(&self, groups: &[String], requested: Timestamp) -> Option<Purge> {
+        let hits = self.known.iter().filter(|(name, epoch)| epoch.at >= requested && groups.contains(name));
+        hits.map(|(_, epoch)| epoch.purge).max()
     }
 }
 
@@ -174,6 +175,7 @@ mod tests {
             initial_age: DeltaSeconds::ZERO,
             tags: vec!["category:videos".into()],
             vary: vec![],
+            slices: None,
         }
     }
 

@@ -10,6 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::slice::Slicing;
+
 /// Everything but letters, digits, `-` and `.` is escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
 /// A longer value is replaced by `~` and its SHA-256, so that keys, tags and database names stay within
@@ -67,6 +69,14 @@ impl CacheKey {
         }
         let digest = hex(&digest.finalize()[..16]);
         Self { text: format!("{}{VARIANT}{digest}", self.text) }
+    }
+
+    /// The key of one slice of the body that is cut as `slicing` says. `validator` tells apart what the origin had at
+    /// different times: slices of two versions never make one body.
+    pub(crate) fn slice(&self, validator: &str, slicing: Slicing, index: u64) -> Self {
+        let cut = format!("{}/{}/{validator}", slicing.length(), slicing.complete());
+        let digest = hex(&Sha256::digest(cut.as_bytes())[..8]);
+        Self { text: format!("{}{VARIANT}s{digest}-{index}", self.text) }
     }
 
     /// The key that an entry says it was stored under.

@@ -12,7 +12,9 @@ pub mod exchange;
 #[cfg(feature = "document")]
 pub mod explain;
 pub mod field;
+pub mod flights;
 pub mod head;
+pub mod hot;
 pub mod invalidation;
 pub mod key;
 pub mod meta;
@@ -20,5 +22,6 @@ pub mod policy;
 pub mod principal;
 mod ruleset;
 pub mod semantics;
+pub mod slice;
 pub mod tier;
 pub mod time;

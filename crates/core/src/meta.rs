@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use crate::field::Fields;
 use crate::key::CacheKey;
+use crate::slice::Slicing;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The private field of a stored response. Stripped on delivery.
@@ -14,7 +15,7 @@ pub const META: &str = "x-tiercel-meta";
 /// Prefix of fields that the runtime's store would act on; they are set aside under it while stored.
 pub(crate) const ASIDE: &str = "x-tiercel-aside-";
 /// First word of the stored form. A different one is an entry of another release: a miss.
-const FORM: &str = "t1";
+const FORM: &str = "t2";
 
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b';').add(b'=').add(b',').add(b'%').add(b'"');
 
@@ -33,6 +34,8 @@ pub struct EntryMeta {
     pub tags: Vec<String>,
     /// On a marker: the fields that select the variant (RFC 9111 §4.1). A marker has no body of use.
     pub vary: Vec<String>,
+    /// On the head of a body in slices: how it is cut. The slices stand under keys of their own.
+    pub slices: Option<Slicing>,
 }
 
 impl EntryMeta {
@@ -40,8 +43,9 @@ impl EntryMeta {
     #[must_use]
     pub fn encode(&self) -> String {
         let list = |items: &[String]| items.iter().map(|i| esc(i)).collect::<Vec<_>>().join(",");
+        let slices = self.slices.map(|s| format!("{}/{}", s.length(), s.complete())).unwrap_or_default();
         format!(
-            "{FORM};key={};req={};rec={};age={};tags={};vary={}",
+            "{FORM};key={};req={};rec={};age={};tags={};vary={};slices={slices}",
             esc(&self.key),
             self.requested.as_millis(),
             self.received.as_millis(),
@@ -66,6 +70,13 @@ impl EntryMeta {
             initial_age: DeltaSeconds::parse(value("age")?)?,
             tags: unlist(value("tags")?)?,
             vary: unlist(value("vary")?)?,
+            slices: match value("slices")? {
+                "" => None,
+                cut => {
+                    let (length, complete) = cut.split_once('/')?;
+                    Some(Slicing::new(length.parse().ok()?, complete.parse().ok()?)?)
+                }
+            },
         };
         parts.next().is_none().then_some(meta)
     }
@@ -119,6 +130,7 @@ mod tests {
             initial_age: DeltaSeconds::new(3),
             tags: vec!["category:videos".into(), "odd, tag;=\"é\"".into()],
             vary: vec!["accept".into()],
+            slices: Slicing::new(10, 25),
         }
     }
 
@@ -131,9 +143,15 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_nothing() {
         let good = meta().encode();
-        for broken in
-            ["", "t1", "t0;key=a", &good[..good.len() - 12], &format!("{good};x=1"), &good.replace("req=1", "req=-1")]
-        {
+        for broken in [
+            "",
+            "t1",
+            "t0;key=a",
+            &good[..good.len() - 12],
+            &format!("{good};x=1"),
+            &good.replace("req=1", "req=-1"),
+            &good.replace("10/25", "0/25"),
+        ] {
             assert_eq!(EntryMeta::decode(broken), None, "{broken}");
         }
     }

@@ -17,6 +17,7 @@ use tiercel_core::invalidation::{Epoch, Facts, Purge, TagEpochs};
 use tiercel_core::meta::{EntryMeta, META};
 use tiercel_core::policy::Policy;
 use tiercel_core::principal::Credential;
+use tiercel_core::slice::Slicing;
 use tiercel_core::time::Timestamp;
 
 const CASES: u32 = 10_000;
@@ -161,15 +162,16 @@ proptest! {
                         let meta = EntryMeta {
                             key: lookup.key().as_str().to_owned(), requested: received, received,
                             initial_age: Default::default(), tags: vec!["file:f1".into()], vary: vec![],
+                            slices: length.and_then(|complete| Slicing::new(1 << 16, complete)),
                         };
                         head.fields.set(META, meta.encode());
                     }
-                    Found { head, length }
+                    Found::read(head, length)
                 });
                 let mut lookup = lookup;
                 let mut stored = stored;
                 loop {
-                    match lookup.resolve(stored.take(), &epochs, times.1) {
+                    match lookup.resolve(&stored.take().unwrap_or(Found::Nothing), &epochs, times.1) {
                         Resolved::Deliver(_) => return Ok(()),
                         Resolved::DeliverStale(_, fetch) | Resolved::Fetch(fetch) => break fetch,
                         Resolved::Variant(next) => lookup = next,
@@ -225,8 +227,8 @@ proptest! {
             return Ok(());
         };
         for head in cache.store.values() {
-            let found = Found { head: head.clone(), length: None };
-            match lookup_again(engine, &of_b, &b, now).resolve(Some(found), &TagEpochs::new(), now) {
+            let found = Found::read(head.clone(), None);
+            match lookup_again(engine, &of_b, &b, now).resolve(&found, &TagEpochs::new(), now) {
                 Resolved::Fetch(fetch) => prop_assert!(fetch.key().is_some_and(|key| key == lookup.key())),
                 other => return Err(TestCaseError::fail(format!("{other:?}"))),
             }
@@ -247,7 +249,7 @@ proptest! {
     fn any_text_is_no_meta(text in text(), cut in any::<prop::sample::Index>(), flip in any::<prop::sample::Index>()) {
         let meta = EntryMeta {
             key: format!("v1/{text}"), requested: Timestamp::from_secs(1), received: Timestamp::from_secs(2),
-            initial_age: Default::default(), tags: vec![text.clone()].into_iter().filter(|t| !t.is_empty()).collect(), vary: vec![],
+            initial_age: Default::default(), tags: vec![text.clone()].into_iter().filter(|t| !t.is_empty()).collect(), vary: vec![], slices: None,
         };
         let encoded = meta.encode();
         prop_assert_eq!(EntryMeta::decode(&encoded), Some(meta));

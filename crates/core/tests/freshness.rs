@@ -7,7 +7,7 @@ mod support;
 use proptest::prelude::*;
 use support::{Cache, cases, engine, get, user};
 use tiercel_core::engine::Tier;
-use tiercel_core::exchange::{FetchFailure, Outcome, Served, StoreAction};
+use tiercel_core::exchange::{FetchFailure, Found, Outcome, Served, StoreAction};
 use tiercel_core::field::http_date;
 use tiercel_core::head::ResponseHead;
 use tiercel_core::invalidation::{Epoch, Purge, TagEpochs};
@@ -209,7 +209,7 @@ proptest! {
         let Received::Lookup(lookup) = engine.receive(get(URL), Credential::None, at(began)) else {
             return Err(TestCaseError::fail("a class covers it"));
         };
-        let Resolved::Fetch(fetch) = lookup.resolve(None, &TagEpochs::new(), at(began)) else {
+        let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &TagEpochs::new(), at(began)) else {
             return Err(TestCaseError::fail("nothing is stored"));
         };
         let mut epochs = TagEpochs::new();

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use support::{VIDEOMI, cases, engine, get, user};
 use tiercel_core::engine::{Engine, Tier};
-use tiercel_core::exchange::{Outcome, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{Found, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::head::ResponseHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
 use tiercel_core::key::Params;
@@ -170,7 +170,7 @@ impl Naming for Product {
         let path = engine.locate(subject.class, &subject.params).expect("a subject with a key has a path");
         let received = engine.receive(get(&format!("{ORIGIN}{path}")), user(&subject.user), NOW);
         let Received::Lookup(lookup) = received else { return Vec::new() };
-        let Resolved::Fetch(fetch) = lookup.resolve(None, &TagEpochs::new(), NOW) else { return Vec::new() };
+        let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &TagEpochs::new(), NOW) else { return Vec::new() };
         let answer = Outcome::Response(ResponseHead { status: 200, ..ResponseHead::default() });
         match fetch.conclude(answer, &Facts::default(), &TagEpochs::new(), NOW).store {
             StoreAction::Put(plan) => EntryMeta::of(&plan.head.fields).map(|meta| meta.groups()).unwrap_or_default(),
@@ -330,7 +330,7 @@ proptest! {
         let Received::Lookup(lookup) = product.edge.receive(request, user(&id), NOW) else {
             return Err(TestCaseError::fail("every user has a key"));
         };
-        let Resolved::Fetch(fetch) = lookup.resolve(None, &TagEpochs::new(), NOW) else {
+        let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &TagEpochs::new(), NOW) else {
             return Err(TestCaseError::fail("nothing is stored"));
         };
         let sent = fetch.request().head.fields;

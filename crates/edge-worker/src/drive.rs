@@ -1,77 +1,196 @@
 //! Follows one request from `receive` to `conclude` and performs what the core decides.
 
+use std::cell::RefCell;
+
 use tiercel_core::engine::Engine;
-use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{Conclusion, Delivery, Fetch, Lookup, Outcome, Received, Resolved};
+use tiercel_core::field::server_timing::{Phase, ServerTiming};
+use tiercel_core::flights::Role;
+use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
-use tiercel_core::key::CacheKey;
-use tiercel_core::meta::EntryMeta;
 use tiercel_core::principal::Credential;
-use worker::{Context, Env, Result};
+use tiercel_core::time::Timestamp;
+use wasm_bindgen::JsValue;
+use web_sys::Response;
+use worker::{Context, Env};
 
 use crate::origin::Answer;
-use crate::{auth, convert, epochs, facts, now, origin, refreshing, store};
+use crate::store::Held;
+use crate::{auth, behind, convert, epochs, facts, flights, memory, now, origin, send, store};
 
 /// What a request needs from beginning to end.
-struct Way {
-    engine: &'static Engine,
-    env: Env,
-    context: Context,
+pub(crate) struct Way {
+    pub(crate) engine: &'static Engine,
+    pub(crate) env: Env,
+    pub(crate) context: Context,
     request: web_sys::Request,
+    timing: RefCell<ServerTiming>,
 }
 
-pub(crate) async fn drive(
-    engine: &'static Engine,
-    request: web_sys::Request,
-    env: Env,
-    context: Context,
-) -> Result<web_sys::Response> {
+/// Where a request stands.
+enum Step {
+    /// It is answered.
+    Ready(Result<Response, JsValue>),
+    /// Look in the store, unless memory had it.
+    Look(Lookup<'static>, Option<Held>),
+    /// Send this, with what was found.
+    Deliver(Delivery, Held),
+    /// Ask the origin, keeping what was found.
+    Fill(Fetch<'static>, Held),
+    /// Send it on as it came.
+    Pass(Fetch<'static>),
+}
+
+/// What came of a request: at once, or later.
+pub(crate) enum Driven {
+    /// A response.
+    Ready(Response),
+    /// A response to come.
+    Later(std::pin::Pin<Box<dyn Future<Output = Result<Response, JsValue>>>>),
+}
+
+/// Answers a request. What is in memory and needs no credential is answered at once.
+pub(crate) fn drive(engine: &'static Engine, request: web_sys::Request, env: Env, context: Context) -> Driven {
     let head = convert::request_head(&request);
-    let credential = if engine.asks_who(&head.method, &head.target) {
-        auth::credential(engine.policy().identity.as_ref(), &head.fields, &env).await
-    } else {
-        Credential::None
-    };
-    let way = Way { engine, env, context, request };
-    match engine.receive(head, credential, now()) {
-        Received::Refuse(delivery) => Ok(convert::response(&delivery, None)?),
-        Received::Pass(fetch) => way.fill(fetch, None, Some(&way.request)).await,
-        Received::Lookup(lookup) => way.look(lookup).await,
+    let asks_who = engine.asks_who(&head.method, &head.target);
+    let way = Way { engine, env, context, request, timing: RefCell::default() };
+    if asks_who {
+        return Driven::Later(Box::pin(async move {
+            let credential = way.who(&head).await;
+            let step = way.received(engine.receive(head, credential, now()));
+            way.go(step).await
+        }));
+    }
+    match way.received(engine.receive(head, Credential::None, now())) {
+        Step::Ready(Ok(response)) => Driven::Ready(response),
+        step => Driven::Later(Box::pin(async move { way.go(step).await })),
     }
 }
 
 impl Way {
-    async fn look(&self, mut lookup: Lookup<'static>) -> Result<web_sys::Response> {
+    async fn who(&self, head: &RequestHead) -> Credential {
+        let since = now();
+        let credential = auth::credential(self.engine.policy().identity.as_ref(), &head.fields, &self.env).await;
+        self.took(Phase::Auth, since);
+        credential
+    }
+
+    fn received(&self, received: Received<'static>) -> Step {
+        match received {
+            Received::Refuse(delivery) => Step::Ready(convert::response(&delivery, None)),
+            Received::Pass(fetch) => Step::Pass(fetch),
+            Received::Lookup(lookup) => self.remembered(lookup),
+        }
+    }
+
+    /// What memory has, judged by the purges that are known here within the policy's bound.
+    fn remembered(&self, lookup: Lookup<'static>) -> Step {
+        let Some(held) = memory::get(lookup.key(), now()) else { return Step::Look(lookup, None) };
+        match epochs::at_hand(held.found.groups(), self.engine.policy().bound) {
+            Some(epochs) => {
+                self.took(Phase::Memory, now());
+                self.resolved(lookup, held, &epochs)
+            }
+            None => Step::Look(lookup, Some(held)),
+        }
+    }
+
+    fn resolved(&self, lookup: Lookup<'static>, held: Held, epochs: &TagEpochs) -> Step {
+        match lookup.resolve(&held.found, epochs, now()) {
+            Resolved::Variant(next) => self.remembered(next),
+            Resolved::Deliver(delivery) => self.deliver(delivery, held),
+            Resolved::DeliverStale(delivery, fetch) => {
+                self.refresh(fetch, &held);
+                self.deliver(delivery, held)
+            }
+            Resolved::Fetch(fetch) => Step::Fill(fetch, held),
+        }
+    }
+
+    fn deliver(&self, mut delivery: Delivery, held: Held) -> Step {
+        match send::at_once(&delivery, &held) {
+            Some(body) => {
+                delivery.timed(&self.timing.borrow());
+                Step::Ready(body.response(&delivery))
+            }
+            None => Step::Deliver(delivery, held),
+        }
+    }
+
+    async fn go(&self, mut step: Step) -> Result<Response, JsValue> {
         loop {
-            let hit = store::get(lookup.key(), self.engine.policy()).await;
-            let found = hit.as_ref().map(convert::found);
-            let groups = found.as_ref().and_then(|f| EntryMeta::of(&f.head.fields)).map(|meta| meta.groups());
-            let epochs = match groups {
-                Some(groups) => epochs::read(&self.env, &groups, self.engine.policy().bound).await,
-                None => TagEpochs::new(),
-            };
-            let key = lookup.key().clone();
-            match lookup.resolve(found, &epochs, now()) {
-                Resolved::Variant(next) => lookup = next,
-                Resolved::Deliver(delivery) => return self.deliver(&delivery, hit, None, Some(&key)).await,
-                Resolved::DeliverStale(delivery, fetch) => {
-                    let stored = hit.as_ref().and_then(|hit| hit.clone().ok());
-                    self.refresh(fetch, stored);
-                    return self.deliver(&delivery, hit, None, Some(&key)).await;
-                }
-                Resolved::Fetch(fetch) => return self.fill(fetch, hit, None).await,
+            step = match step {
+                Step::Ready(response) => return response,
+                Step::Look(lookup, held) => self.look(lookup, held).await,
+                Step::Deliver(delivery, held) => return send::stored(self, delivery, held).await,
+                Step::Fill(fetch, held) => self.fill(fetch, held).await,
+                Step::Pass(fetch) => return self.pass(fetch).await,
             }
         }
     }
 
-    /// Asks the origin and serves what comes of it. `passed` is the client's own request when it goes on as it is.
-    async fn fill(
-        &self,
-        fetch: Fetch<'static>,
-        stored: Option<web_sys::Response>,
-        passed: Option<&web_sys::Request>,
-    ) -> Result<web_sys::Response> {
-        let key = fetch.key().cloned();
-        let (conclusion, answer) = conclude(&self.env, fetch, passed).await;
+    async fn look(&self, lookup: Lookup<'static>, held: Option<Held>) -> Step {
+        let policy = self.engine.policy();
+        let held = match held {
+            Some(held) => held,
+            None => {
+                let since = now();
+                let held = store::get(lookup.key(), policy).await;
+                let held = memory::keep(lookup.key(), held).await;
+                self.took(Phase::Store, since);
+                held
+            }
+        };
+        let epochs = self.epochs(held.found.groups()).await;
+        self.resolved(lookup, held, &epochs)
+    }
+
+    /// The purges of these names, as new as the policy asks for.
+    pub(crate) async fn epochs(&self, groups: &[String]) -> TagEpochs {
+        let policy = self.engine.policy();
+        if let Some(epochs) = epochs::at_hand(groups, policy.bound) {
+            return epochs;
+        }
+        let since = now();
+        let epochs = epochs::read(&self.env, groups, policy.bound, policy.edge.store_timeout).await;
+        self.took(Phase::Epochs, since);
+        epochs
+    }
+
+    /// Asks the origin, or waits for the one who asks already.
+    async fn fill(&self, fetch: Fetch<'static>, held: Held) -> Step {
+        let settings = self.engine.policy().edge;
+        let shared = fetch.shared_key().map(|key| key.as_str().to_owned());
+        let role = match &shared {
+            Some(key) if !fetch.has_waited() => flights::join(key, settings.remember_uncacheable, now()),
+            _ => Role::Alone,
+        };
+        if let (Role::Follow, Some(key)) = (role, &shared) {
+            let since = now();
+            flights::wait(key, settings.collapse).await;
+            self.took(Phase::Wait, since);
+            return match fetch.look_again() {
+                Some(lookup) => self.remembered(lookup),
+                None => Step::Ready(Err("only what is looked up is waited for".into())),
+            };
+        }
+        let is_uncacheable = role == Role::Alone && shared.is_some() && !fetch.has_waited();
+        let fetch = if is_uncacheable { fetch.without_slices() } else { fetch };
+        let lead = shared.filter(|_| role == Role::Lead);
+        let since = now();
+        let filled = behind::fill(self, fetch, held.clone(), lead).await;
+        self.took(Phase::Origin, since);
+        match filled {
+            Some((conclusion, answer)) => Step::Ready(send::concluded(self, conclusion, held, answer).await),
+            None => Step::Ready(Err("the answer was lost".into())),
+        }
+    }
+
+    /// Sends a request on as it came, for as long as its client waits.
+    async fn pass(&self, fetch: Fetch<'static>) -> Result<Response, JsValue> {
+        let since = now();
+        let (conclusion, answer) = conclude(&self.env, fetch, Some(&self.request)).await;
+        self.took(Phase::Origin, since);
         let answer = match answer {
             // A WebSocket: the runtime's own response carries it, and no other can.
             Some(answer) if answer.head.status == 101 => return Ok(answer.response),
@@ -81,48 +200,42 @@ impl Way {
             // Before the mutation's answer goes out: who made it must not see the old state again.
             epochs::record(&self.env, invalidation).await;
         }
-        if conclusion.store != StoreAction::Keep {
-            self.context.wait_until(act(self.engine, &conclusion, stored.as_ref(), answer.as_ref()));
-        }
-        self.deliver(&conclusion.delivery, stored, answer, key.as_ref()).await
+        send::concluded(self, conclusion, Held::nothing(), answer).await
     }
 
     /// One refresh behind a stale answer.
-    fn refresh(&self, fetch: Fetch<'static>, stored: Option<web_sys::Response>) {
-        let Some(key) = fetch.key().map(|k| k.as_str().to_owned()) else { return };
-        if !refreshing::begin(&key, now()) {
-            return;
+    fn refresh(&self, fetch: Fetch<'static>, held: &Held) {
+        let Some(key) = fetch.shared_key().map(|key| key.as_str().to_owned()) else { return };
+        let settings = self.engine.policy().edge;
+        if flights::join(&key, settings.remember_uncacheable, now()) != Role::Follow {
+            behind::refresh(self, fetch, held.clone(), key);
         }
-        let (engine, env) = (self.engine, self.env.clone());
-        self.context.wait_until(async move {
-            let (conclusion, answer) = conclude(&env, fetch, None).await;
-            act(engine, &conclusion, stored.as_ref(), answer.as_ref()).await;
-            refreshing::end(&key);
-        });
     }
 
-    async fn deliver(
-        &self,
-        delivery: &Delivery,
-        stored: Option<web_sys::Response>,
-        answer: Option<Answer>,
-        key: Option<&CacheKey>,
-    ) -> Result<web_sys::Response> {
-        let body = match &delivery.body {
-            Body::Stored => stored.and_then(|response| response.body()),
-            Body::Fetched => answer.and_then(|answer| answer.response.body()),
-            Body::StoredPart(range) => match key {
-                Some(key) => store::part(key, self.engine.policy(), *range, stored).await?,
-                None => None,
-            },
-            Body::Empty | Body::Text(_) => None,
-        };
-        Ok(convert::response(delivery, body)?)
+    pub(crate) fn took(&self, phase: Phase, since: Timestamp) {
+        self.timing.borrow_mut().ended(phase, since, now());
+    }
+
+    pub(crate) fn timed(&self, delivery: &mut Delivery) {
+        delivery.timed(&self.timing.borrow());
     }
 }
 
-async fn conclude(env: &Env, fetch: Fetch<'static>, passed: Option<&web_sys::Request>) -> (Conclusion, Option<Answer>) {
-    let (outcome, answer) = match origin::fetch(env, &fetch.request(), passed).await {
+/// Asks the origin and judges its answer. `passed` is the client's own request when it goes on as it is.
+pub(crate) async fn conclude(
+    env: &Env,
+    mut fetch: Fetch<'static>,
+    passed: Option<&web_sys::Request>,
+) -> (Conclusion, Option<Answer>) {
+    let mut asked = origin::fetch(env, &fetch.request(), passed).await;
+    if asked.as_ref().is_ok_and(|answer| fetch.wants_whole(&answer.head)) {
+        fetch = fetch.without_slices();
+        if let Ok(unused) = asked {
+            unused.cancel();
+        }
+        asked = origin::fetch(env, &fetch.request(), passed).await;
+    }
+    let (outcome, answer) = match asked {
         Ok(answer) => (Outcome::Response(answer.head.clone()), Some(answer)),
         Err(failure) => (Outcome::Failed(failure), None),
     };
@@ -131,28 +244,4 @@ async fn conclude(env: &Env, fetch: Fetch<'static>, passed: Option<&web_sys::Req
         None => Facts::default(),
     };
     (fetch.conclude(outcome, &facts, &epochs::known(), now()), answer)
-}
-
-/// Does to the store what the core says. The bodies are cloned at once, before anyone reads them.
-fn act(
-    engine: &'static Engine,
-    conclusion: &Conclusion,
-    stored: Option<&web_sys::Response>,
-    answer: Option<&Answer>,
-) -> impl Future<Output = ()> + 'static {
-    let body = match &conclusion.store {
-        StoreAction::Put(_) => answer.and_then(|answer| answer.response.clone().ok()),
-        StoreAction::Freshen(_) => stored.and_then(|stored| stored.clone().ok()),
-        StoreAction::Keep | StoreAction::Remove(_) => None,
-    };
-    let action = conclusion.store.clone();
-    async move {
-        match (action, body) {
-            (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) => {
-                store::put(&plan, engine.policy(), &body).await;
-            }
-            (StoreAction::Remove(keys), _) => store::remove(&keys, engine.policy()).await,
-            _ => {}
-        }
-    }
 }

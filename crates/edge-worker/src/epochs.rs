@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use tiercel_core::invalidation::{Epoch, Invalidation, Purge, TagEpochs};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
-use worker::{Env, Method, Request, RequestInit, Result, console_error};
+use worker::{Delay, Env, Method, Request, RequestInit, Result, console_error};
 
 use crate::now;
 
@@ -24,16 +25,24 @@ thread_local! {
     static LEARNT: RefCell<HashMap<String, Learnt>> = RefCell::default();
 }
 
-/// The purges of `names`, at most `bound` old.
-pub(crate) async fn read(env: &Env, names: &[String], bound: DeltaSeconds) -> TagEpochs {
+/// The purges of `names`, where all of them were learnt within the `bound`.
+pub(crate) fn at_hand(names: &[String], bound: DeltaSeconds) -> Option<TagEpochs> {
+    unknown(names, bound, now()).is_empty().then(|| collect(names))
+}
+
+/// The purges of `names`, at most `bound` old. After `patience` they count as unreadable.
+pub(crate) async fn read(env: &Env, names: &[String], bound: DeltaSeconds, patience: DeltaSeconds) -> TagEpochs {
     let now = now();
-    let stale: Vec<&String> = LEARNT.with_borrow(|learnt| {
-        let fresh = |name: &&String| learnt.get(*name).is_some_and(|l| now.seconds_since(l.at) < bound);
-        names.iter().filter(|name| !fresh(name)).collect()
-    });
+    let stale = unknown(names, bound, now);
     if !stale.is_empty() {
-        let asked =
-            join_all(by_shard(stale.into_iter()).into_iter().map(|(shard, names)| ask(env, shard, names))).await;
+        let asking = join_all(by_shard(stale.into_iter()).into_iter().map(|(shard, names)| ask(env, shard, names)));
+        let asked = match select(asking, Delay::from(Duration::from_secs(patience.get()))).await {
+            Either::Left((asked, _)) => asked,
+            Either::Right(_) => {
+                console_error!("tiercel: epochs could not be read in time");
+                return TagEpochs::unreadable();
+            }
+        };
         for answer in asked {
             match answer {
                 Ok(Some(epochs)) => learn(now, epochs),
@@ -47,6 +56,14 @@ pub(crate) async fn read(env: &Env, names: &[String], bound: DeltaSeconds) -> Ta
         }
     }
     collect(names)
+}
+
+/// Those of `names` that were not learnt within the `bound`.
+fn unknown(names: &[String], bound: DeltaSeconds, now: Timestamp) -> Vec<&String> {
+    LEARNT.with_borrow(|learnt| {
+        let fresh = |name: &&String| learnt.get(*name).is_some_and(|l| now.seconds_since(l.at) < bound);
+        names.iter().filter(|name| !fresh(name)).collect()
+    })
 }
 
 /// Everything that this isolate knows, for what is about to be stored.

@@ -1,10 +1,12 @@
 //! Tiercel's edge tier: a Worker that caches in front of any origin.
 //!
-//! The core decides; this crate performs. `drive` follows a request, `store` is the Workers Cache API, `origin`
-//! the way to the origin, `auth` verifies credentials, `epochs` knows what was purged, `convert` turns the
-//! runtime's objects into the core's data and back.
+//! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
+//! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, `flights` is
+//! where requests wait for one another, `origin` the way to the origin, `auth` verifies credentials, `epochs` knows
+//! what was purged, `convert` turns the runtime's objects into the core's data and back.
 
 mod auth;
+mod behind;
 #[path = "../../shared/convert.rs"]
 mod convert;
 mod drive;
@@ -13,9 +15,12 @@ mod epochs;
 mod facts;
 #[path = "../../shared/fields.rs"]
 mod fields;
+mod flights;
+mod memory;
 mod origin;
-#[path = "../../shared/refreshing.rs"]
-mod refreshing;
+mod send;
+mod sink;
+mod slices;
 mod store;
 
 use std::sync::OnceLock;
@@ -23,11 +28,24 @@ use std::sync::OnceLock;
 use tiercel_core::engine::{Engine, Tier};
 use tiercel_core::policy::Policy;
 use tiercel_core::time::Timestamp;
-use worker::{Context, Env, event};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::future_to_promise;
+use worker::{Context, Env, worker_sys};
 
-#[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
-    drive::drive(engine(), request, env, context).await
+use drive::Driven;
+
+/// Answers a request: a response, or a promise of one. Not `worker::event`, whose promise costs a turn of the event
+/// loop even where the answer is in memory.
+///
+/// # Errors
+/// What no step has turned into a response; tools/edge-shim.js asks the origin then.
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Result<JsValue, JsValue> {
+    match drive::drive(engine(), request, env, Context::new(context)) {
+        Driven::Ready(response) => Ok(response.into()),
+        Driven::Later(response) => Ok(future_to_promise(async { response.await.map(Into::into) }).into()),
+    }
 }
 
 fn engine() -> &'static Engine {

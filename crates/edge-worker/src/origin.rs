@@ -20,6 +20,15 @@ pub(crate) struct Answer {
     pub(crate) response: Response,
 }
 
+impl Answer {
+    /// Its body is not wanted.
+    pub(crate) fn cancel(self) {
+        if let Some(body) = self.response.body() {
+            let _ = body.cancel();
+        }
+    }
+}
+
 /// Asks the origin. `passed` is the client's request, whose body goes on as a stream.
 pub(crate) async fn fetch(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Answer, FetchFailure> {
     let abort = AbortController::new().map_err(|_| FetchFailure::Network)?;

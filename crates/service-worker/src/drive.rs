@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Lookup, Outcome, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{
+    Body, Conclusion, Delivery, Fetch, Found, Lookup, Outcome, Received, Resolved, StoreAction,
+};
 use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
@@ -79,9 +81,9 @@ impl Way {
     async fn look(&self, mut lookup: Lookup<'static>) -> Result<(Response, Option<Behind>), JsValue> {
         loop {
             let hit = store::get(self.user.as_deref(), &lookup.class().name, lookup.key()).await;
-            let found = hit.as_ref().map(convert::found);
+            let found = hit.as_ref().map_or(Found::Nothing, |hit| Found::read(convert::response_head(hit), None));
             let epochs = PURGED.with_borrow(Clone::clone);
-            match lookup.resolve(found, &epochs, now()) {
+            match lookup.resolve(&found, &epochs, now()) {
                 Resolved::Variant(next) => lookup = next,
                 Resolved::Deliver(delivery) => return Ok((deliver(&delivery, hit, None).await?, None)),
                 Resolved::DeliverStale(delivery, fetch) => {
@@ -157,9 +159,9 @@ async fn conclude(fetch: Fetch<'static>, navigates: bool) -> (Conclusion, Option
 }
 
 async fn deliver(delivery: &Delivery, stored: Option<Response>, answer: Option<Answer>) -> Result<Response, JsValue> {
-    if let Body::StoredPart(range) = &delivery.body {
+    if let Body::StoredParts(pieces) = &delivery.body {
         let stored = stored.ok_or("the stored body is gone")?;
-        return store::part(delivery, &stored, *range).await;
+        return store::parts(delivery, &stored, pieces).await;
     }
     let body = match &delivery.body {
         Body::Stored => stored.and_then(|response| response.body()),

@@ -2,8 +2,7 @@
 //! not happen; never an error for the page.
 
 use js_sys::Array;
-use tiercel_core::exchange::{Delivery, PutPlan};
-use tiercel_core::field::range::ByteRange;
+use tiercel_core::exchange::{Delivery, Piece, PutPlan};
 use tiercel_core::key::CacheKey;
 use tiercel_core::meta::EntryMeta;
 use wasm_bindgen::{JsCast, JsValue};
@@ -21,11 +20,20 @@ pub(crate) async fn get(user: Option<&str>, class: &str, key: &CacheKey) -> Opti
     found.await.ok()?.dyn_into().ok()
 }
 
-/// The answer with a part of the stored body. A slice of a blob is read alone, however large the whole is.
-pub(crate) async fn part(delivery: &Delivery, stored: &Response, range: ByteRange) -> Result<Response, JsValue> {
+/// The answer with parts of the stored body. A slice of a blob is read alone, however large the whole is.
+pub(crate) async fn parts(delivery: &Delivery, stored: &Response, pieces: &[Piece]) -> Result<Response, JsValue> {
     let blob: Blob = JsFuture::from(stored.blob()?).await?.unchecked_into();
-    let part = blob.slice_with_f64_and_f64(range.first as f64, (range.last + 1) as f64)?;
-    Response::new_with_opt_blob_and_init(Some(&part), &convert::init(&delivery.head)?)
+    let parts = Array::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => parts.push(&text.into()),
+            Piece::Bytes(range) => {
+                parts.push(&blob.slice_with_f64_and_f64(range.first as f64, (range.last + 1) as f64)?)
+            }
+        };
+    }
+    let body = Blob::new_with_blob_sequence(&parts)?;
+    Response::new_with_opt_blob_and_init(Some(&body), &convert::init(&delivery.head)?)
 }
 
 /// Stores the body of `response` as `plan` says.

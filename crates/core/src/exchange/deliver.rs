@@ -1,63 +1,126 @@
 //! Last step: every field of an answer is written here, for every tier.
 
-use super::entry::Entry;
+use super::entry::StoredEntry;
+use super::sliced::{Piece, Sliced, Whole};
 use super::{Body, Context, Delivery, FetchFailure, Served};
 use crate::field::Fields;
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
 use crate::field::cache_status::CacheStatus;
-use crate::field::range::RangeAnswer;
+use crate::field::range::{ByteRange, RangeAnswer};
 use crate::field::targeted::CDN_CACHE_CONTROL;
 use crate::head::ResponseHead;
 use crate::policy::{Authority, ResourceClass, Scope};
-use crate::principal::CredentialSource;
+use crate::principal::{CredentialSource, Principal};
 use crate::semantics::{condition, freshness};
 use crate::time::Timestamp;
 
 /// An answer from the store.
 pub(super) fn stored(
     context: &Context<'_>,
-    entry: &Entry,
+    entry: &StoredEntry,
     status: CacheStatus,
     served: Served,
     trust: Trust,
     now: Timestamp,
 ) -> Delivery {
-    let mut head = entry.head.clone();
-    default_etag(context, &mut head.fields, head.status, entry.meta.received);
+    let mut head = ResponseHead { status: entry.head.status, fields: dressed(context, entry, trust) };
     head.fields.set("age", freshness::current_age(&entry.meta, now).to_string());
-    let body = conditions(context, &mut head, entry.length, AtHand::AnyPart);
-    finish(context, head, body, status, served, trust)
+    let selected = select(context, &mut head, entry.length, AtHand::AnyPart, now);
+    let whole = entry.meta.slices.map(|slicing| {
+        let about = Whole { fields: &entry.head.fields, slicing, tags: entry.meta.tags.clone(), fetched: None };
+        about.of(context, entry.key())
+    });
+    let body = match (whole, selected) {
+        (_, Selected::Nothing) | (Some(None), _) => Body::Empty,
+        (None, Selected::Whole) => Body::Stored,
+        (None, Selected::Pieces(pieces)) => Body::StoredParts(pieces),
+        (Some(Some(whole)), selected) => cut(whole, selected),
+    };
+    close(context, head, body, status, served)
 }
 
 /// An answer that was just fetched.
-pub(super) fn fetched(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus, trust: Trust) -> Delivery {
-    // The product has an Age on every answer of a class that it keeps. Where the origin rules, RFC 9111 §5.1 does: an
-    // Age says that the answer did not come from the origin.
-    let by_policy = context.class.is_some_and(|class| class.authority == Authority::Policy);
-    if by_policy && context.rules.tier.is_shared() && !head.fields.has("age") {
-        head.fields.set("age", "0");
-    }
+pub(super) fn fetched(
+    context: &Context<'_>,
+    mut head: ResponseHead,
+    status: CacheStatus,
+    trust: Trust,
+    now: Timestamp,
+) -> Delivery {
+    age_of_fetched(context, &mut head.fields);
     let length = head.fields.get("content-length").and_then(|l| l.parse().ok());
-    let body = conditions(context, &mut head, length, AtHand::Whole);
-    finish(context, head, body, status, Served::Fresh, trust)
+    let body = match select(context, &mut head, length, AtHand::Whole, now) {
+        Selected::Nothing => Body::Empty,
+        Selected::Whole | Selected::Pieces(_) => Body::Fetched,
+    };
+    dress(context, &mut head, trust);
+    close(context, head, body, status, Served::Fresh)
+}
+
+/// An answer of which one slice was just fetched. `head` is that of the whole.
+pub(super) fn sliced(
+    context: &Context<'_>,
+    mut head: ResponseHead,
+    whole: Sliced,
+    status: CacheStatus,
+    now: Timestamp,
+) -> Delivery {
+    age_of_fetched(context, &mut head.fields);
+    dress(context, &mut head, Trust::Policy);
+    let body = match select(context, &mut head, Some(whole.complete()), AtHand::AnyPart, now) {
+        Selected::Nothing => Body::Empty,
+        selected => cut(whole, selected),
+    };
+    close(context, head, body, status, Served::Fresh)
+}
+
+/// The product has an Age on every answer of a class that it keeps. Where the origin rules, RFC 9111 §5.1 does: an
+/// Age says that the answer did not come from the origin.
+fn age_of_fetched(context: &Context<'_>, fields: &mut Fields) {
+    let by_policy = context.class.is_some_and(|class| class.authority == Authority::Policy);
+    if by_policy && context.rules.tier.is_shared() && !fields.has("age") {
+        fields.set("age", "0");
+    }
+}
+
+fn cut(mut whole: Sliced, selected: Selected) -> Body {
+    if let Selected::Pieces(pieces) = selected {
+        whole.pieces = pieces;
+    }
+    Body::Sliced(Box::new(whole))
 }
 
 /// An answer of a request that was not looked up.
-pub(super) fn passed(context: &Context<'_>, head: ResponseHead, status: CacheStatus) -> Delivery {
-    finish(context, head, Body::Fetched, status, Served::Fresh, Trust::Policy)
+pub(super) fn passed(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus) -> Delivery {
+    dress(context, &mut head, Trust::Policy);
+    close(context, head, Body::Fetched, status, Served::Fresh)
 }
 
 /// No answer came, and nothing stored can stand in.
 pub(super) fn failure(context: &Context<'_>, failure: FetchFailure, status: CacheStatus) -> Delivery {
     let (code, text) = match failure {
-        FetchFailure::Timeout => (504, "The origin did not answer in time, and nothing usable is stored."),
-        FetchFailure::Network if context.rules.tier.is_shared() => {
-            (502, "The origin cannot be reached, and nothing usable is stored.")
+        FetchFailure::Network if !context.rules.tier.is_shared() => {
+            (504, "There is no connection, and nothing usable is stored.")
         }
-        FetchFailure::Network => (504, "There is no connection, and nothing usable is stored."),
+        failure => gateway(failure),
     };
     answer(context, code, status.because(failure.token()), text)
+}
+
+/// The same in the middle of an answer that was found, where there is no context any more. `name` is the cache's.
+pub(super) fn gateway_failure(failure: FetchFailure, name: &str, status: CacheStatus) -> Delivery {
+    let (code, text) = gateway(failure);
+    let mut head = ResponseHead { status: code, fields: plain_text() };
+    head.fields.set("cache-status", status.member(name));
+    Delivery { head, body: Body::Text(format!("{text}\n")), status, served: Served::Failed }
+}
+
+const fn gateway(failure: FetchFailure) -> (u16, &'static str) {
+    match failure {
+        FetchFailure::Timeout => (504, "The origin did not answer in time, and nothing usable is stored."),
+        FetchFailure::Network => (502, "The origin cannot be reached, and nothing usable is stored."),
+    }
 }
 
 /// A request that is answered without looking or asking.
@@ -75,32 +138,45 @@ pub(super) fn default_etag(context: &Context<'_>, fields: &mut Fields, status: u
 }
 
 fn answer(context: &Context<'_>, code: u16, status: CacheStatus, text: &str) -> Delivery {
-    let mut fields = Fields::new();
-    fields.set("content-type", "text/plain; charset=utf-8");
-    fields.set("cache-control", "no-store");
+    let mut fields = plain_text();
     if code == 401 {
         fields.set("www-authenticate", "Bearer");
     }
-    let head = ResponseHead { status: code, fields };
-    let mut delivery = finish(context, head, Body::Text(format!("{text}\n")), status, Served::Failed, Trust::Policy);
-    delivery.body = without_body(context, delivery.body);
-    delivery
+    let mut head = ResponseHead { status: code, fields };
+    dress(context, &mut head, Trust::Policy);
+    close(context, head, Body::Text(format!("{text}\n")), status, Served::Failed)
+}
+
+fn plain_text() -> Fields {
+    [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")].into_iter().collect()
 }
 
 /// Which parts of a body can be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AtHand {
-    /// It is stored: any.
+    /// Any: it is stored, or can be had in slices.
     AnyPart,
     /// It is being fetched: only all of it.
     Whole,
 }
 
+/// What of a body is sent.
+enum Selected {
+    Whole,
+    Pieces(Vec<Piece>),
+    Nothing,
+}
+
 /// Answers the client's own conditions and range (RFC 9110 §13.2.2).
-fn conditions(context: &Context<'_>, head: &mut ResponseHead, length: Option<u64>, at_hand: AtHand) -> Body {
-    let body = if at_hand == AtHand::Whole { Body::Fetched } else { Body::Stored };
+fn select(
+    context: &Context<'_>,
+    head: &mut ResponseHead,
+    length: Option<u64>,
+    at_hand: AtHand,
+    now: Timestamp,
+) -> Selected {
     if head.status != 200 {
-        return body;
+        return Selected::Whole;
     }
     if condition::not_modified(context.fields(), &head.fields) {
         head.status = 304;
@@ -108,30 +184,51 @@ fn conditions(context: &Context<'_>, head: &mut ResponseHead, length: Option<u64
         for name in ["content-length", "content-type", "content-encoding", "content-language"] {
             head.fields.remove(name);
         }
-        return Body::Empty;
+        return Selected::Nothing;
     }
-    let Some(complete) = length.filter(|_| context.request.method == "GET") else { return body };
+    let Some(complete) = length.filter(|_| context.request.method == "GET") else { return Selected::Whole };
     match condition::range(context.fields(), &head.fields, complete) {
-        RangeAnswer::Whole => body,
-        // The whole is an answer too (RFC 9110 §14.2).
-        RangeAnswer::Part(range) if at_hand == AtHand::Whole && range.len() < complete => body,
-        RangeAnswer::Part(range) => {
-            head.status = 206;
-            head.fields.set("content-range", range.content_range(complete));
-            head.fields.set("content-length", range.len().to_string());
-            if at_hand == AtHand::Whole { body } else { Body::StoredPart(range) }
-        }
+        RangeAnswer::Whole => Selected::Whole,
+        RangeAnswer::Parts(parts) => match parts.as_slice() {
+            [part] if at_hand == AtHand::AnyPart || part.len() == complete => {
+                head.status = 206;
+                head.fields.set("content-range", part.content_range(complete));
+                head.fields.set("content-length", part.len().to_string());
+                Selected::Pieces(vec![Piece::Bytes(*part)])
+            }
+            parts if at_hand == AtHand::AnyPart => Selected::Pieces(multipart(head, parts, complete, now)),
+            // The whole is an answer too (RFC 9110 §14.2).
+            _ => Selected::Whole,
+        },
         RangeAnswer::Unsatisfiable => {
             head.status = 416;
-            // The stored lifetimes are those of the representation, not of this answer.
-            head.fields.set("cache-control", "no-store");
-            head.fields.set("content-range", format!("bytes */{complete}"));
-            for name in ["content-length", "content-type", "content-encoding"] {
+            // What is stored of the representation does not hold for this answer.
+            for name in ["content-length", "content-type", "content-encoding", "cache-tags", CACHE_GROUPS] {
                 head.fields.remove(name);
             }
-            Body::Empty
+            head.fields.set("cache-control", "no-store");
+            head.fields.set("content-range", format!("bytes */{complete}"));
+            Selected::Nothing
         }
     }
+}
+
+/// Several parts in one body (RFC 9110 §14.6). Nobody who wrote the content can know the moment of a later request,
+/// so the boundary does not occur in it.
+fn multipart(head: &mut ResponseHead, parts: &[ByteRange], complete: u64, now: Timestamp) -> Vec<Piece> {
+    let boundary = format!("tiercel-{:x}-{complete:x}", now.as_millis());
+    let kind = head.fields.get("content-type").map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
+    let mut pieces = Vec::new();
+    for part in parts {
+        let at = part.content_range(complete);
+        pieces.push(Piece::Text(format!("\r\n--{boundary}\r\n{kind}Content-Range: {at}\r\n\r\n")));
+        pieces.push(Piece::Bytes(*part));
+    }
+    pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n")));
+    head.status = 206;
+    head.fields.set("content-type", format!("multipart/byteranges; boundary={boundary}"));
+    head.fields.set("content-length", pieces.iter().map(Piece::length).sum::<u64>().to_string());
+    pieces
 }
 
 /// Whether the policy's word on lifetimes goes out with an answer.
@@ -143,34 +240,49 @@ pub(super) enum Trust {
     Nobody,
 }
 
-fn finish(
-    context: &Context<'_>,
-    mut head: ResponseHead,
-    body: Body,
-    status: CacheStatus,
-    served: Served,
-    trust: Trust,
-) -> Delivery {
-    let tier = context.rules.tier;
+/// The fields of a stored answer as they go out, but for those that change with each delivery. They are made once.
+fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> Fields {
+    let via = context.principal.as_ref().map(Principal::via);
+    let make = || {
+        let mut head = entry.head.clone();
+        default_etag(context, &mut head.fields, head.status, entry.meta.received);
+        dress(context, &mut head, trust);
+        head.fields
+    };
+    if trust != Trust::Policy || !context.is_read() {
+        return make();
+    }
+    let (known, fields) = entry.dressed.get_or_init(|| (via, make()));
+    if *known == via { fields.clone() } else { make() }
+}
+
+/// Everything that an answer's fields have from the policy, and nothing that they must not have.
+fn dress(context: &Context<'_>, head: &mut ResponseHead, trust: Trust) {
     head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "cache-tag");
     head.fields.remove_hop_by_hop();
-    if tier.is_shared()
+    if context.rules.tier.is_shared()
         && let Some(class) = context.class
     {
         if class.authority == Authority::Policy {
-            policy_fields(context, class, &mut head, trust);
+            policy_fields(context, class, head, trust);
         }
         if context.is_read() && head.status < 400 {
             labels(context, class, &mut head.fields);
         }
     }
-    let line = status.member(tier.cache_name());
+}
+
+/// Says what happened, and sends no body where none belongs: a HEAD has none, whatever GET would have
+/// (RFC 9110 §9.3.2).
+fn close(context: &Context<'_>, mut head: ResponseHead, body: Body, status: CacheStatus, served: Served) -> Delivery {
+    let line = status.member(context.rules.tier.cache_name());
     let line = match head.fields.combined("cache-status") {
         Some(upstream) => format!("{upstream}, {line}"),
         None => line,
     };
     head.fields.set("cache-status", line);
-    Delivery { head, body: without_body(context, body), status, served }
+    let body = if context.request.method == "HEAD" { Body::Empty } else { body };
+    Delivery { head, body, status, served }
 }
 
 /// What the policy writes over the origin's own word.
@@ -219,9 +331,4 @@ fn labels(context: &Context<'_>, class: &ResourceClass, fields: &mut Fields) {
         }
     }
     fields.set(CACHE_GROUPS, cache_groups::write(groups.iter().map(String::as_str)));
-}
-
-/// A HEAD has no body, whatever GET would have (RFC 9110 §9.3.2).
-fn without_body(context: &Context<'_>, body: Body) -> Body {
-    if context.request.method == "HEAD" { Body::Empty } else { body }
 }

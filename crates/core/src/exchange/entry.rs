@@ -1,12 +1,17 @@
 //! Stored responses: how a head is put away, and how it is read back.
 
-use super::{Context, Found, PutPlan};
+use std::sync::{Arc, OnceLock};
+
+use super::{Context, PutPlan};
+use crate::field::range::content_range;
 use crate::field::{Fields, cache_groups};
 use crate::head::ResponseHead;
 use crate::key::CacheKey;
 use crate::meta::{ASIDE, EntryMeta, META};
 use crate::policy::{Authority, ResourceClass};
+use crate::principal::CredentialSource;
 use crate::semantics::{freshness, vary};
+use crate::slice::Slicing;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// Fields that the runtime's store would act on. They are kept under another name while stored.
@@ -26,41 +31,110 @@ const OF_THE_STORE: &str = "cf-cache-status";
 /// Longest tag that Cloudflare takes in `Cache-Tag`, in bytes.
 const LONGEST_TAG: usize = 1024;
 
-/// A stored response, read back.
+/// What was found in the store.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// Something that is no entry of ours, or of another release.
+    Unreadable,
+    /// An entry.
+    Entry(Arc<StoredEntry>),
+}
+
+impl Found {
+    /// Reads a stored head, private fields included. `length` is that of the stored body in bytes, when the tier
+    /// knows it.
+    #[must_use]
+    pub fn read(stored: ResponseHead, length: Option<u64>) -> Self {
+        StoredEntry::read(stored, length).map_or(Self::Unreadable, |entry| Self::Entry(Arc::new(entry)))
+    }
+
+    /// The entry, if there is one.
+    #[must_use]
+    pub fn entry(&self) -> Option<&Arc<StoredEntry>> {
+        match self {
+            Self::Entry(entry) => Some(entry),
+            Self::Nothing | Self::Unreadable => None,
+        }
+    }
+
+    /// The names whose purges concern it, to be read before [`Lookup::resolve`](super::Lookup::resolve).
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        self.entry().map_or(&[], |entry| &entry.groups)
+    }
+}
+
+/// A stored response, read back. A tier that keeps it in memory spares reading it again.
+#[derive(Debug, Clone)]
+pub struct StoredEntry {
     pub(super) meta: EntryMeta,
     /// As it came from the origin.
     pub(super) head: ResponseHead,
     pub(super) length: Option<u64>,
+    pub(super) groups: Vec<String>,
+    /// The fields as they are delivered, but for those that change with each delivery; and for a session that came
+    /// by which way.
+    pub(super) dressed: OnceLock<(Option<CredentialSource>, Fields)>,
 }
 
-impl Entry {
-    /// Reads what was found under `key`; `None` when it is not an entry of ours, or of another key.
-    pub(super) fn read(found: Found, key: &CacheKey) -> Option<Self> {
-        let meta = EntryMeta::of(&found.head.fields)?;
-        if meta.key != key.as_str() {
-            return None;
-        }
+impl StoredEntry {
+    /// Reads what was found; `None` when it is not an entry of ours.
+    fn read(stored: ResponseHead, length: Option<u64>) -> Option<Self> {
+        let meta = EntryMeta::of(&stored.fields)?;
         let mut fields = Fields::new();
-        for (name, value) in found.head.fields.iter() {
+        for (name, value) in stored.fields.iter() {
             match name.strip_prefix(ASIDE) {
                 Some(original) => fields.append(original, value),
                 None if name == META || name == OF_THE_STORE || SET_ASIDE.contains(&name) => {}
                 None => fields.append(name, value),
             }
         }
-        let stated = fields.get("content-length").and_then(|l| l.parse().ok());
-        Some(Self { meta, head: ResponseHead { status: found.head.status, fields }, length: found.length.or(stated) })
+        let length = match meta.slices {
+            Some(slicing) => {
+                fields.set("content-length", slicing.complete().to_string());
+                Some(slicing.complete())
+            }
+            None => length.or_else(|| stated_length(&fields)),
+        };
+        let head = ResponseHead { status: stored.status, fields };
+        Some(Self { groups: meta.groups(), meta, head, length, dressed: OnceLock::new() })
+    }
+
+    /// The same body under other fields.
+    pub(super) fn freshened(&self, meta: EntryMeta, fields: Fields) -> Self {
+        let head = ResponseHead { status: self.head.status, fields };
+        Self { groups: meta.groups(), meta, head, length: self.length, dressed: OnceLock::new() }
+    }
+
+    /// Length of the body in bytes, where it is known.
+    #[must_use]
+    pub const fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Whether it has a body of its own: a marker of variants has none, and that of a long body is in slices.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        self.meta.vary.is_empty() && self.meta.slices.is_none()
+    }
+
+    /// The key it was stored under.
+    #[must_use]
+    pub fn key(&self) -> CacheKey {
+        CacheKey::stored(&self.meta)
     }
 }
 
-/// How to store `head`, fetched by a request that began at `context.began`.
+/// How to store `head`, fetched by a request that began at `context.began`. With `slices` it is the head of a body
+/// that is cut so, and has none of its own.
 pub(super) fn plan(
     context: &Context<'_>,
     class: &ResourceClass,
     key: &CacheKey,
     head: &ResponseHead,
+    slices: Option<Slicing>,
     now: Timestamp,
 ) -> PutPlan {
     let lifetimes = context.rules.lifetimes(class);
@@ -72,6 +146,7 @@ pub(super) fn plan(
         initial_age: freshness::initial_age(&head.fields, context.began, now),
         tags: tags(context, class, head),
         vary: Vec::new(),
+        slices: None,
     };
     let retention = match class.authority {
         Authority::Policy => lifetimes.retention(),
@@ -89,6 +164,7 @@ pub(super) fn plan(
         None => key.clone(),
     };
     meta.key = key.as_str().to_owned();
+    meta.slices = slices;
     PutPlan {
         head: ResponseHead { status: head.status, fields: put_away(&head.fields, &meta, retention) },
         key,
@@ -99,9 +175,14 @@ pub(super) fn plan(
     }
 }
 
-fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSeconds) -> Fields {
+/// The fields under which `fields` are stored.
+pub(super) fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSeconds) -> Fields {
     let mut fields = fields.clone();
     fields.remove_hop_by_hop();
+    if meta.slices.is_some() {
+        // That of the whole, which is not what is stored here.
+        fields.remove("content-length");
+    }
     let mut stored = Fields::new();
     for (name, value) in fields.iter() {
         if name == "set-cookie" || name.starts_with("x-tiercel-") {
@@ -129,13 +210,19 @@ pub(super) fn whole_length(fields: &Fields) -> Option<u64> {
     fields.get("content-length").filter(|_| !fields.has("content-encoding"))?.parse().ok()
 }
 
+/// The length of the whole body that a stored head states, also where the store cut a part out of it.
+fn stated_length(fields: &Fields) -> Option<u64> {
+    let of_a_part = fields.get("content-range").and_then(content_range).map(|(_, complete)| complete);
+    of_a_part.or_else(|| fields.get("content-length")?.parse().ok())
+}
+
 /// Printable ASCII without space or comma.
 fn is_tag(tag: &str) -> bool {
     tag.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }
 
 /// The class's tags and the groups that the origin named (RFC 9875 §2).
-fn tags(context: &Context<'_>, class: &ResourceClass, head: &ResponseHead) -> Vec<String> {
+pub(super) fn tags(context: &Context<'_>, class: &ResourceClass, head: &ResponseHead) -> Vec<String> {
     let mut tags: Vec<String> = class.tags.iter().filter_map(|t| t.render_tag(&context.params)).collect();
     tags.extend(cache_groups::parse(&head.fields, cache_groups::CACHE_GROUPS));
     tags.sort_unstable();

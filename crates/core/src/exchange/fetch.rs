@@ -1,13 +1,17 @@
 //! Third step: what to ask the origin, and what its answer means for the store.
 
+use std::sync::Arc;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::deliver;
-use super::entry::{self, Entry};
+use super::entry::{self, StoredEntry};
 use super::receive::{self, normalised_query};
-use super::{Conclusion, Context, Delivery, FetchFailure, Outcome, PutPlan, Served, StoreAction};
+use super::sliced::{self, Whole};
+use super::{Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, PutPlan, Served, StoreAction};
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
+use crate::field::range::ByteRange;
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
 use crate::key::CacheKey;
@@ -17,10 +21,13 @@ use crate::principal::Credential;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::storable::{self, NoStoreReason};
 use crate::semantics::{freshness, validate};
+use crate::slice::Slicing;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The verified user, percent-encoded, for the origin. Clients cannot forge it: the edge removes theirs.
 pub const USER_FIELD: &str = "x-tiercel-user";
+/// Longest body that is stored in one piece, in bytes: what the Workers Cache API takes.
+const LONGEST_WHOLE: u64 = 512 << 20;
 /// Request fields outside the key that some origins let change their answer.
 const UNKEYED: [&str; 8] = [
     "forwarded",
@@ -75,7 +82,7 @@ impl PassReason {
 }
 
 /// What to ask the origin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginRequest {
     /// Method, URL and every field.
     pub head: RequestHead,
@@ -104,7 +111,9 @@ struct Fill<'e> {
     class: &'e ResourceClass,
     key: CacheKey,
     status: CacheStatus,
-    entry: Option<(Entry, Freshness)>,
+    entry: Option<(Arc<StoredEntry>, Freshness)>,
+    /// Whether the class's slices are asked for.
+    slices: bool,
 }
 
 impl<'e> Fetch<'e> {
@@ -117,12 +126,12 @@ impl<'e> Fetch<'e> {
         class: &'e ResourceClass,
         key: CacheKey,
         status: CacheStatus,
-        entry: Option<(Entry, Freshness)>,
+        entry: Option<(Arc<StoredEntry>, Freshness)>,
     ) -> Self {
-        Self { context, mode: Mode::Fill(Box::new(Fill { class, key, status, entry })) }
+        Self { context, mode: Mode::Fill(Box::new(Fill { class, key, status, entry, slices: true })) }
     }
 
-    /// The key that an answer would be stored under, for a tier that runs one refresh at a time.
+    /// The key that an answer would be stored under.
     #[must_use]
     pub fn key(&self) -> Option<&CacheKey> {
         match &self.mode {
@@ -131,43 +140,71 @@ impl<'e> Fetch<'e> {
         }
     }
 
+    /// The key under which others may wait for what comes of this; `None` when it will not be stored: a HEAD, a part,
+    /// what is passed on.
+    #[must_use]
+    pub fn shared_key(&self) -> Option<&CacheKey> {
+        self.key().filter(|_| self.context.request.method == "GET" && !self.is_part())
+    }
+
+    /// Looks again instead, after waiting for another request for [`Self::shared_key`]; `None` for what is passed on.
+    #[must_use]
+    pub fn look_again(self) -> Option<Lookup<'e>> {
+        let Self { mut context, mode: Mode::Fill(fill) } = self else { return None };
+        context.waited = Some(fill.status.fwd.unwrap_or(Forward::UriMiss));
+        Some(Lookup::new(context, fill.class, fill.key))
+    }
+
+    /// Whether it has waited for another request already, in vain.
+    #[must_use]
+    pub fn has_waited(&self) -> bool {
+        self.context.waited.is_some()
+    }
+
     /// The request to send.
     #[must_use]
     pub fn request(&self) -> OriginRequest {
-        let mut head = self.context.request.clone();
-        // The target names the host; a field of the client's must not.
-        head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
-        if !matches!(self.mode, Mode::Pass(PassReason::Upgrade)) {
-            head.fields.remove_hop_by_hop();
-        }
-        let shared = self.context.rules.tier.is_shared();
-        if let (true, Some(principal)) = (shared, &self.context.principal) {
-            head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
-        }
         let Mode::Fill(fill) = &self.mode else {
-            return OriginRequest { head, timeout: None, revalidate: !shared };
+            let upgrades = matches!(self.mode, Mode::Pass(PassReason::Upgrade));
+            let (head, revalidate) = (self.context.forwarded(upgrades), !self.context.rules.tier.is_shared());
+            return OriginRequest { head, timeout: None, revalidate };
         };
-        if fill.class.authority == Authority::Policy {
-            head.target.query = normalised_query(fill.class, &self.context.params, &head.target);
-            for name in UNKEYED {
-                head.fields.remove(name);
-            }
-            // The client's wishes would reach the origin's own caches.
-            head.fields.remove("cache-control");
-            head.fields.remove("pragma");
-            if fill.class.scope == Scope::Public && shared {
-                head.fields.remove("authorization");
-                head.fields.remove("cookie");
-                head.fields.remove(USER_FIELD);
-            }
-        }
+        let mut request = self.context.origin_request(fill.class);
         if !self.is_part() {
-            validate::strip_conditions(&mut head.fields);
+            let fields = &mut request.head.fields;
+            validate::strip_conditions(fields);
             if let Some((entry, _)) = &fill.entry {
-                validate::add_validators(&mut head.fields, &entry.head.fields);
+                validate::add_validators(fields, &entry.head.fields);
+            }
+            if let Some(slice) = self.slice() {
+                fields.set("range", sliced::asked(slice));
             }
         }
-        OriginRequest { head, timeout: Some(fill.class.timeout), revalidate: !shared }
+        request
+    }
+
+    /// Whether this answer to a request for a slice is none, so that [`Self::without_slices`] must be sent instead:
+    /// the origin's answer has no strong validator, must not be stored, or is not what was asked for.
+    #[must_use]
+    pub fn wants_whole(&self, answer: &ResponseHead) -> bool {
+        let (Mode::Fill(fill), Some(wanted)) = (&self.mode, self.slice()) else { return false };
+        match answer.status {
+            206 => sliced::whole_of(fill.class, answer, wanted).is_none_or(|(whole, _)| {
+                storable::judge(fill.class, &self.context.request, &whole, self.context.rules.tier.is_shared()).is_err()
+            }),
+            // Not the client's mistake: it asked for no range, or for one that may not count.
+            416 => wanted.first == 0 || self.context.fields().has("if-range"),
+            _ => false,
+        }
+    }
+
+    /// The same without slices: the client's own range goes on.
+    #[must_use]
+    pub fn without_slices(mut self) -> Self {
+        if let Mode::Fill(fill) = &mut self.mode {
+            fill.slices = false;
+        }
+        self
     }
 
     /// The JSON Pointers to look up in the body of an answer with this status, for [`Self::conclude`].
@@ -182,8 +219,8 @@ impl<'e> Fetch<'e> {
     /// Judges what came back.
     #[must_use]
     pub fn conclude(self, outcome: Outcome, facts: &Facts, epochs: &TagEpochs, now: Timestamp) -> Conclusion {
+        let (part, slice) = (self.is_part(), self.slice());
         let Self { context, mode } = self;
-        let part = is_part(&context, &mode);
         match (mode, outcome) {
             (Mode::Pass(reason), Outcome::Response(head)) => passed(&context, reason, head, facts),
             (Mode::Pass(reason), Outcome::Failed(failure)) => {
@@ -191,22 +228,65 @@ impl<'e> Fetch<'e> {
                 keep(deliver::failure(&context, failure, CacheStatus::forward(fwd)))
             }
             (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, epochs, now),
-            (Mode::Fill(fill), Outcome::Response(head)) => fill.answered(&context, head, part, epochs, now),
+            (Mode::Fill(fill), Outcome::Response(head)) => match slice.filter(|_| head.status == 206) {
+                Some(wanted) => fill.answered_in_slices(&context, &head, wanted, epochs, now),
+                None => fill.answered(&context, head, part, epochs, now),
+            },
         }
     }
 
+    /// Whether the client's `Range` goes on to the origin. A range that is the whole (`bytes=0-`, as browsers ask
+    /// for media) is fetched as the whole, so that it can be stored; any other part of what is not stored, and is not
+    /// kept in slices, is passed through.
     fn is_part(&self) -> bool {
-        is_part(&self.context, &self.mode)
+        let Mode::Fill(fill) = &self.mode else { return false };
+        let whole = self.context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
+        !whole && fill.entry.is_none() && self.slice().is_none()
+    }
+
+    /// The slice to ask for, where the class is kept in slices.
+    fn slice(&self) -> Option<ByteRange> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        sliced::first_wanted(fill.class, &self.context).filter(|_| fill.slices)
     }
 }
 
-/// Whether the client's `Range` goes on to the origin. A range that is the whole (`bytes=0-`, as browsers ask
-/// for media) is fetched as the whole, so that it can be stored; any other part of what is not stored is passed
-/// through.
-fn is_part(context: &Context<'_>, mode: &Mode<'_>) -> bool {
-    let Mode::Fill(fill) = mode else { return false };
-    let whole = context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
-    !whole && fill.entry.is_none()
+impl Context<'_> {
+    /// The client's request as it may go on.
+    fn forwarded(&self, upgrades: bool) -> RequestHead {
+        let mut head = self.request.clone();
+        // The target names the host; a field of the client's must not.
+        head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
+        if !upgrades {
+            head.fields.remove_hop_by_hop();
+        }
+        if let (true, Some(principal)) = (self.rules.tier.is_shared(), &self.principal) {
+            head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
+        }
+        head
+    }
+
+    /// The request for what a class holds, with the client's conditions and range still on it: its answer is a
+    /// function of the key.
+    pub(super) fn origin_request(&self, class: &ResourceClass) -> OriginRequest {
+        let mut head = self.forwarded(false);
+        let shared = self.rules.tier.is_shared();
+        if class.authority == Authority::Policy {
+            head.target.query = normalised_query(class, &self.params, &head.target);
+            for name in UNKEYED {
+                head.fields.remove(name);
+            }
+            // The client's wishes would reach the origin's own caches.
+            head.fields.remove("cache-control");
+            head.fields.remove("pragma");
+            if class.scope == Scope::Public && shared {
+                head.fields.remove("authorization");
+                head.fields.remove("cookie");
+                head.fields.remove(USER_FIELD);
+            }
+        }
+        OriginRequest { head, timeout: Some(class.timeout), revalidate: !shared }
+    }
 }
 
 fn keep(delivery: Delivery) -> Conclusion {
@@ -278,16 +358,16 @@ impl Fill<'_> {
             let text = "The session belongs to another user by now.";
             return keep(deliver::refusal(context, 403, "another-user", text));
         }
-        let asked = |(entry, _): &&(Entry, Freshness)| validate::has_validator(&entry.head.fields);
+        let asked = |(entry, _): &&(Arc<StoredEntry>, Freshness)| validate::has_validator(&entry.head.fields);
         if head.status == 304
             && let Some((entry, _)) = self.entry.as_ref().filter(asked)
         {
-            return self.not_modified(context, entry.clone(), &head, epochs, now);
+            return self.not_modified(context, entry, &head, epochs, now);
         }
         if is_passing_failure(head.status) && self.serves_on_error(epochs) {
             return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
         }
-        let verdict = if part { Err(NoStoreReason::Partial) } else { self.plan(context, &head, epochs, now) };
+        let verdict = if part { Err(NoStoreReason::Partial) } else { self.plan(context, &head, None, epochs, now) };
         let mut status = self.status.clone();
         let mut trust = deliver::Trust::Policy;
         let store = match verdict {
@@ -308,7 +388,47 @@ impl Fill<'_> {
             }
         };
         deliver::default_etag(context, &mut head.fields, head.status, now);
-        let delivery = deliver::fetched(context, head, status, trust);
+        let delivery = deliver::fetched(context, head, status, trust, now);
+        Conclusion { delivery, store, invalidation: None }
+    }
+
+    /// A slice came, and with it the head of the whole.
+    fn answered_in_slices(
+        self,
+        context: &Context<'_>,
+        head: &ResponseHead,
+        wanted: ByteRange,
+        epochs: &TagEpochs,
+        now: Timestamp,
+    ) -> Conclusion {
+        let Some((mut whole, slicing)) = sliced::whole_of(self.class, head, wanted) else {
+            return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
+        };
+        let index = wanted.first / wanted.len();
+        let cut = (slicing.count() > 1).then_some(slicing);
+        let verdict = self.plan(context, &whole, cut, epochs, now);
+        deliver::default_etag(context, &mut whole.fields, whole.status, now);
+        let mut status = CacheStatus { fwd_status: Some(206), ..self.status.clone() };
+        match &verdict {
+            Ok((_, ttl)) => (status.stored, status.ttl) = (true, Some(*ttl)),
+            Err(reason) => status.detail = Some(reason.token()),
+        }
+        let tags = entry::tags(context, self.class, head);
+        let about = Whole { fields: &head.fields, slicing, tags, fetched: Some(index) };
+        let Some(sliced) = about.of(context, self.key.clone()) else {
+            return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
+        };
+        let store = match verdict {
+            // The body is one slice, and stored as any other.
+            Ok((plan, _)) if cut.is_none() => StoreAction::Put(plan),
+            Ok((plan, _)) => {
+                let mut slice = sliced.plan(index, context.began, now);
+                slice.marker = Some((plan.key, plan.head));
+                StoreAction::Put(slice)
+            }
+            Err(_) => StoreAction::Keep,
+        };
+        let delivery = deliver::sliced(context, whole, sliced, status, now);
         Conclusion { delivery, store, invalidation: None }
     }
 
@@ -316,45 +436,52 @@ impl Fill<'_> {
     fn not_modified(
         &self,
         context: &Context<'_>,
-        mut entry: Entry,
+        entry: &StoredEntry,
         head: &ResponseHead,
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
-        let remove = StoreAction::Remove(self.keys(&entry));
-        validate::freshen(&mut entry.head.fields, &head.fields, now);
+        let mut fresh = entry.head.clone();
+        validate::freshen(&mut fresh.fields, &head.fields, now);
+        let mut meta = entry.meta.clone();
         let mut status = CacheStatus { fwd_status: Some(304), ..self.status.clone() };
-        let (store, trust) = match self.plan(context, &entry.head, epochs, now) {
+        let (store, trust) = match self.plan(context, &fresh, entry.meta.slices, epochs, now) {
             Ok((plan, ttl)) => {
                 status.ttl = Some(ttl);
                 status.stored = true;
-                if let Some(meta) = EntryMeta::of(&plan.head.fields) {
-                    entry.meta = meta;
+                if let Some(planned) = EntryMeta::of(&plan.head.fields) {
+                    meta = planned;
                 }
                 (StoreAction::Freshen(plan), deliver::Trust::Policy)
             }
             Err(reason) => {
                 status.ttl = Some(0);
                 status.detail = Some(reason.token());
-                entry.meta.received = now;
+                meta.received = now;
                 let trust = if reason.is_doubt() { deliver::Trust::Nobody } else { deliver::Trust::Policy };
-                (if reason.replaces() { remove } else { StoreAction::Keep }, trust)
+                (if reason.replaces() { StoreAction::Remove(self.keys(entry)) } else { StoreAction::Keep }, trust)
             }
         };
+        let entry = entry.freshened(meta, fresh.fields);
         let delivery = deliver::stored(context, &entry, status, Served::Fresh, trust, now);
         Conclusion { delivery, store, invalidation: None }
     }
 
-    /// How to store `head`, and its freshness left in seconds; or why not.
+    /// How to store `head`, and its freshness left in seconds; or why not. With `slices` it has no body of its own.
     fn plan(
         &self,
         context: &Context<'_>,
         head: &ResponseHead,
+        slices: Option<Slicing>,
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Result<(PutPlan, i64), NoStoreReason> {
         storable::judge(self.class, &context.request, head, context.rules.tier.is_shared())?;
-        let plan = entry::plan(context, self.class, &self.key, head, now);
+        let length = entry::whole_length(&head.fields);
+        if slices.is_none() && length.is_some_and(|length| length > LONGEST_WHOLE) {
+            return Err(NoStoreReason::TooLarge);
+        }
+        let plan = entry::plan(context, self.class, &self.key, head, slices, now);
         // What was purged since the request began is old, however fresh it looks.
         let meta = EntryMeta::of(&plan.head.fields).filter(|meta| epochs.purged(meta).is_none());
         let meta = meta.ok_or(NoStoreReason::PurgedMeanwhile)?;
@@ -372,8 +499,8 @@ impl Fill<'_> {
     }
 
     /// The plain key, and that of the variant that was found.
-    fn keys(&self, entry: &Entry) -> Vec<CacheKey> {
-        let mut keys = vec![self.key.clone(), CacheKey::stored(&entry.meta)];
+    fn keys(&self, entry: &StoredEntry) -> Vec<CacheKey> {
+        let mut keys = vec![self.key.clone(), entry.key()];
         keys.dedup();
         keys
     }
@@ -407,7 +534,7 @@ impl Fill<'_> {
 
     /// A purge may have come since the entry was found.
     fn serves_on_error(&self, epochs: &TagEpochs) -> bool {
-        let usable = |entry: &Entry| epochs.purged(&entry.meta) != Some(Purge::Hard);
+        let usable = |entry: &StoredEntry| epochs.purged(&entry.meta) != Some(Purge::Hard);
         self.entry.as_ref().is_some_and(|(entry, freshness)| usable(entry) && freshness.serves_on_error())
     }
 }

@@ -1,8 +1,10 @@
 //! Second step: may what was found be served?
 
+use std::sync::Arc;
+
 use super::deliver::{self, Trust};
-use super::entry::Entry;
-use super::{Context, Fetch, Found, Resolved, Served};
+use super::entry::{Found, StoredEntry};
+use super::{Context, Fetch, Resolved, Served};
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
@@ -47,20 +49,23 @@ impl<'e> Lookup<'e> {
         self.class
     }
 
-    /// Judges what was found, with the purges that concern it, at `now`.
+    /// Judges what was found, with the purges that concern it ([`Found::groups`]), at `now`.
     #[must_use]
-    pub fn resolve(self, found: Option<Found>, epochs: &TagEpochs, now: Timestamp) -> Resolved<'e> {
-        let Some(found) = found else {
-            let fwd = if self.key == self.base { Forward::UriMiss } else { Forward::VaryMiss };
-            return self.fetch(CacheStatus::forward(fwd), None);
-        };
-        let Some(entry) = Entry::read(found, &self.key) else {
-            return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
+    pub fn resolve(self, found: &Found, epochs: &TagEpochs, now: Timestamp) -> Resolved<'e> {
+        let entry = match found {
+            Found::Nothing => {
+                let fwd = if self.key == self.base { Forward::UriMiss } else { Forward::VaryMiss };
+                return self.fetch(CacheStatus::forward(fwd), None);
+            }
+            Found::Entry(entry) if entry.meta.key == self.key.as_str() => entry,
+            Found::Entry(_) | Found::Unreadable => {
+                return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
+            }
         };
         if epochs.are_unreadable() && self.class.scope == Scope::User {
             return self.fetch(CacheStatus::forward(Forward::Bypass).because("epochs-unreadable"), None);
         }
-        let purged = epochs.purged(&entry.meta);
+        let purged = epochs.hit(&entry.groups, entry.meta.requested);
         if purged == Some(Purge::Hard) {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("purged"), None);
         }
@@ -76,19 +81,25 @@ impl<'e> Lookup<'e> {
         }
         match self.verdict(&freshness) {
             Verdict::Fresh => {
-                let status = CacheStatus::hit(freshness.ttl());
-                Resolved::Deliver(deliver::stored(&self.context, &entry, status, Served::Fresh, Trust::Policy, now))
+                let status = match self.context.waited {
+                    None => CacheStatus::hit(freshness.ttl()),
+                    Some(fwd) => {
+                        CacheStatus { collapsed: true, ttl: Some(freshness.ttl()), ..CacheStatus::forward(fwd) }
+                    }
+                };
+                Resolved::Deliver(deliver::stored(&self.context, entry, status, Served::Fresh, Trust::Policy, now))
             }
             Verdict::Stale { refresh } => {
                 let detail = if refresh { "stale-while-revalidate" } else { "max-stale" };
                 let status = CacheStatus::hit(freshness.ttl()).because(detail);
-                let delivery = deliver::stored(&self.context, &entry, status, Served::Stale, Trust::Policy, now);
+                let delivery = deliver::stored(&self.context, entry, status, Served::Stale, Trust::Policy, now);
                 if refresh {
                     let mut context = self.context;
                     // What a HEAD finds stale is refreshed whole.
                     "GET".clone_into(&mut context.request.method);
                     let status = CacheStatus::forward(Forward::Stale);
-                    let fetch = Fetch::new(context, self.class, self.base, status, Some((entry, freshness)));
+                    let fetch =
+                        Fetch::new(context, self.class, self.base, status, Some((Arc::clone(entry), freshness)));
                     Resolved::DeliverStale(delivery, fetch)
                 } else {
                     Resolved::Deliver(delivery)
@@ -97,7 +108,7 @@ impl<'e> Lookup<'e> {
             Verdict::Forward(fwd) => {
                 let status = CacheStatus::forward(fwd);
                 let status = if purged.is_some() { status.because("soft-purged") } else { status };
-                self.fetch(status, Some((entry, freshness)))
+                self.fetch(status, Some((Arc::clone(entry), freshness)))
             }
         }
     }
@@ -144,7 +155,7 @@ impl<'e> Lookup<'e> {
         Resolved::Variant(self)
     }
 
-    fn fetch(self, status: CacheStatus, entry: Option<(Entry, Freshness)>) -> Resolved<'e> {
+    fn fetch(self, status: CacheStatus, entry: Option<(Arc<StoredEntry>, Freshness)>) -> Resolved<'e> {
         let asked = self.context.fields().combined("cache-control").unwrap_or_default();
         if self.class.authority == Authority::Origin && CacheControl::parse(&asked).only_if_cached {
             // RFC 9111 §5.2.1.7

@@ -5,20 +5,24 @@ mod entry;
 mod fetch;
 mod lookup;
 pub(crate) mod receive;
+mod sliced;
 
 use crate::field::Fields;
-use crate::field::cache_status::CacheStatus;
-use crate::field::range::ByteRange;
+use crate::field::cache_status::{CacheStatus, Forward};
+use crate::field::server_timing::{SERVER_TIMING, ServerTiming};
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
 use crate::policy::ResourceClass;
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
+use crate::semantics::storable::NoStoreReason;
 use crate::time::{DeltaSeconds, Timestamp};
 
+pub use entry::{Found, StoredEntry};
 pub use fetch::{Fetch, OriginRequest, PassReason, USER_FIELD};
 pub use lookup::Lookup;
+pub use sliced::{Piece, SliceFailure, Sliced};
 
 /// What [`Engine::receive`](crate::engine::Engine::receive) says.
 #[derive(Debug)]
@@ -29,15 +33,6 @@ pub enum Received<'e> {
     Pass(Fetch<'e>),
     /// Answer without looking or asking.
     Refuse(Delivery),
-}
-
-/// What was found in the store.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// The stored head, private fields included.
-    pub head: ResponseHead,
-    /// Length of the stored body in bytes, when the tier knows it.
-    pub length: Option<u64>,
 }
 
 /// What [`Lookup::resolve`] says.
@@ -93,6 +88,21 @@ pub struct Conclusion {
     pub invalidation: Option<Invalidation>,
 }
 
+impl Conclusion {
+    /// Whether those who wait for the same answer can look it up once it is stored: `None` when that cannot be told
+    /// of the next answer either, because the origin failed or a purge came between.
+    #[must_use]
+    pub fn is_shareable(&self) -> Option<bool> {
+        let Delivery { head, status, served, .. } = &self.delivery;
+        let passing = head.status >= 500 || *served != Served::Fresh;
+        match self.store {
+            StoreAction::Put(_) | StoreAction::Freshen(_) => Some(true),
+            _ if passing || status.detail == Some(NoStoreReason::PurgedMeanwhile.token()) => None,
+            StoreAction::Keep | StoreAction::Remove(_) => Some(false),
+        }
+    }
+}
+
 /// A finished answer. Tiers add nothing to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -106,13 +116,47 @@ pub struct Delivery {
     pub served: Served,
 }
 
+impl Delivery {
+    /// Says where the time went.
+    pub fn timed(&mut self, timing: &ServerTiming) {
+        if let Some(value) = timing.write() {
+            self.head.fields.append(SERVER_TIMING, value);
+        }
+    }
+
+    /// Says that of this hit the part that goes out first had to be fetched (RFC 9211 §2.2, `partial`).
+    pub fn fetched_in_part(&mut self) {
+        let (upstream, name) = self.members();
+        let (upstream, name) = (upstream.to_owned(), name.to_owned());
+        self.status = CacheStatus { ttl: self.status.ttl, ..CacheStatus::forward(Forward::Partial) };
+        self.head.fields.set("cache-status", format!("{upstream}{}", self.status.member(&name)));
+    }
+
+    /// What goes out instead when the part that goes out first cannot be had.
+    #[must_use]
+    pub fn failed_in_part(&self, failure: FetchFailure) -> Self {
+        let (_, name) = self.members();
+        let status = CacheStatus::forward(Forward::Partial).because(failure.token());
+        deliver::gateway_failure(failure, name, status)
+    }
+
+    /// The members of `Cache-Status` before ours, and the name in ours.
+    fn members(&self) -> (&str, &str) {
+        let line = self.head.fields.get("cache-status").unwrap_or_default();
+        let (upstream, own) = line.split_at(line.rfind(", ").map_or(0, |at| at + 2));
+        (upstream, own.split(';').next().unwrap_or_default())
+    }
+}
+
 /// Where the body of a delivery comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// The stored one, whole.
     Stored,
-    /// A part of the stored one.
-    StoredPart(ByteRange),
+    /// Parts of the stored one, with text between them where they are several.
+    StoredParts(Vec<Piece>),
+    /// One whose slices are stored, each as far as it was asked for.
+    Sliced(Box<Sliced>),
     /// The one that was just fetched.
     Fetched,
     /// None.
@@ -195,6 +239,8 @@ pub(crate) struct Context<'e> {
     pub(crate) params: Params,
     pub(crate) principal: Option<Principal>,
     pub(crate) event: Option<DomainEvent>,
+    /// Why another request, which this one has waited for, went forward.
+    pub(crate) waited: Option<Forward>,
     /// When the request began.
     pub(crate) began: Timestamp,
 }

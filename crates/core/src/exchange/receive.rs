@@ -24,8 +24,16 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
         Credential::Verified(principal) => Some(principal.clone()),
         Credential::None | Credential::Rejected(_) => None,
     };
-    let mut context =
-        Context { rules, request, class: None, params: Params::default(), principal, event: None, began: now };
+    let mut context = Context {
+        rules,
+        request,
+        class: None,
+        params: Params::default(),
+        principal,
+        event: None,
+        waited: None,
+        began: now,
+    };
     if !context.is_read() {
         context.class = rules.class(&context.request.method, &context.request.target.path).map(|(class, ..)| class);
         context.event = event(rules, &context.request, context.principal.as_ref());

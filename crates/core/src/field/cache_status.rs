@@ -19,6 +19,8 @@ pub enum Forward {
     Request,
     /// What is stored is stale.
     Stale,
+    /// A part of what was asked for is stored, and the rest is being fetched.
+    Partial,
 }
 
 impl Forward {
@@ -30,6 +32,7 @@ impl Forward {
             Self::VaryMiss => "vary-miss",
             Self::Request => "request",
             Self::Stale => "stale",
+            Self::Partial => "partial",
         }
     }
 }
@@ -45,6 +48,8 @@ pub struct CacheStatus {
     pub fwd_status: Option<u16>,
     /// Whether the answer was stored (§2.5).
     pub stored: bool,
+    /// Whether it waited for another request that was forwarded for the same answer (§2.6).
+    pub collapsed: bool,
     /// Freshness left, in seconds; negative when stale (§2.4).
     pub ttl: Option<i64>,
     /// A stable reason (§2.8). Never anything that identifies a user.
@@ -55,13 +60,13 @@ impl CacheStatus {
     /// A hit with the freshness left, in seconds.
     #[must_use]
     pub const fn hit(ttl: i64) -> Self {
-        Self { hit: true, fwd: None, fwd_status: None, stored: false, ttl: Some(ttl), detail: None }
+        Self { hit: true, fwd: None, fwd_status: None, stored: false, collapsed: false, ttl: Some(ttl), detail: None }
     }
 
     /// A request that went forward.
     #[must_use]
     pub const fn forward(fwd: Forward) -> Self {
-        Self { hit: false, fwd: Some(fwd), fwd_status: None, stored: false, ttl: None, detail: None }
+        Self { hit: false, fwd: Some(fwd), fwd_status: None, stored: false, collapsed: false, ttl: None, detail: None }
     }
 
     /// The same with a reason.
@@ -86,6 +91,9 @@ impl CacheStatus {
         }
         if self.stored {
             out.push_str("; stored");
+        }
+        if self.collapsed {
+            out.push_str("; collapsed");
         }
         if let Some(ttl) = self.ttl {
             let _ = write!(out, "; ttl={ttl}");

@@ -6,6 +6,7 @@ pub mod cache_status;
 pub mod etag;
 pub mod http_date;
 pub mod range;
+pub mod server_timing;
 pub mod targeted;
 
 /// The fields of a message: names in lower case, in order, repeated lines kept apart.

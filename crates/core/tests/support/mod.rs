@@ -101,8 +101,8 @@ impl Cache {
         };
         loop {
             let head = self.store.get(lookup.key().as_str()).cloned();
-            let found = head.map(|head| Found { head, length: None });
-            match lookup.resolve(found, &self.epochs, now) {
+            let found = head.map_or(Found::Nothing, |head| Found::read(head, None));
+            match lookup.resolve(&found, &self.epochs, now) {
                 Resolved::Variant(next) => lookup = next,
                 Resolved::Deliver(delivery) => return Answer { delivery, asked: None, conclusion: None },
                 Resolved::DeliverStale(delivery, fetch) => {

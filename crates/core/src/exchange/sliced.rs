@@ -1,0 +1,266 @@
+//! Bodies in slices: what to ask for first, whether an answer can be cut, and how the rest comes.
+//!
+//! The head of the whole stands under the class's key, without a body; each slice stands under a key of its own that
+//! names the version (its validator and length) it belongs to. So slices of two versions never make one body, and what
+//! nobody has asked for is not there.
+
+use super::entry;
+use super::fetch::OriginRequest;
+use super::{Context, Found, PutPlan};
+use crate::field::etag::EntityTag;
+use crate::field::range::{self, ByteRange};
+use crate::field::{Fields, http_date};
+use crate::head::ResponseHead;
+use crate::invalidation::TagEpochs;
+use crate::key::CacheKey;
+use crate::meta::EntryMeta;
+use crate::policy::ResourceClass;
+use crate::semantics::vary;
+use crate::slice::{SlicePart, Slicing};
+use crate::time::{DeltaSeconds, Timestamp};
+
+/// A piece of a body that is put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// This text: the head of a part, or the end (RFC 9110 §14.6).
+    Text(String),
+    /// These bytes of the stored body.
+    Bytes(ByteRange),
+}
+
+/// A body of which each slice is read from the store or, where it is not there, asked of the origin and stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sliced {
+    /// What to send, in order.
+    pub pieces: Vec<Piece>,
+    slicing: Slicing,
+    /// The slice whose body is the one that was just fetched.
+    fetched: Option<u64>,
+    base: CacheKey,
+    version: Version,
+    request: OriginRequest,
+    class: String,
+    retention: DeltaSeconds,
+    tags: Vec<String>,
+}
+
+/// What tells one version of a representation from another: a strong validator (RFC 9110 §8.8.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Version {
+    Tag(String),
+    Modified(String),
+}
+
+/// Why a slice could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceFailure {
+    /// The origin has another version by now: [`Sliced::head_key`] must be removed, and this body cannot be finished.
+    Changed,
+    /// The origin failed. It may answer when asked again.
+    Failed,
+}
+
+impl Sliced {
+    /// Length of the whole, in bytes.
+    #[must_use]
+    pub const fn complete(&self) -> u64 {
+        self.slicing.complete()
+    }
+
+    /// Length of what is sent, in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.pieces.iter().map(Piece::length).sum()
+    }
+
+    /// The slices that hold `bytes`, with what to take of each.
+    pub fn parts(&self, bytes: ByteRange) -> impl Iterator<Item = SlicePart> + use<> {
+        self.slicing.covering(bytes)
+    }
+
+    /// Whether a part is all of its slice.
+    #[must_use]
+    pub fn is_whole(&self, part: SlicePart) -> bool {
+        self.slicing.range(part.index).is_some_and(|slice| slice.len() == part.take.len())
+    }
+
+    /// Whether the body of this slice is the one that was just fetched.
+    #[must_use]
+    pub fn is_fetched(&self, index: u64) -> bool {
+        self.fetched == Some(index)
+    }
+
+    /// The key of a slice.
+    #[must_use]
+    pub fn key(&self, index: u64) -> CacheKey {
+        self.base.slice(self.version.text(), self.slicing, index)
+    }
+
+    /// The key of the head of the whole.
+    #[must_use]
+    pub fn head_key(&self) -> &CacheKey {
+        &self.base
+    }
+
+    /// Whether what was found is this slice, whole and not purged.
+    #[must_use]
+    pub fn accepts(&self, index: u64, found: &Found, epochs: &TagEpochs) -> bool {
+        let (Some(entry), Some(range)) = (found.entry(), self.slicing.range(index)) else { return false };
+        let is_it = entry.meta.key == self.key(index).as_str() && entry.length == Some(range.len());
+        is_it && epochs.purged(&entry.meta).is_none()
+    }
+
+    /// The request for a slice, on the condition that the version is still this one (RFC 9110 §13.1.1, §13.1.4).
+    #[must_use]
+    pub fn request(&self, index: u64) -> OriginRequest {
+        let mut request = self.request.clone();
+        let range = self.slicing.range(index).unwrap_or(self.slicing.whole());
+        request.head.fields.set("range", asked(range));
+        match &self.version {
+            Version::Tag(tag) => request.head.fields.set("if-match", tag.as_str()),
+            Version::Modified(date) => request.head.fields.set("if-unmodified-since", date.as_str()),
+        }
+        request
+    }
+
+    /// Judges the answer to [`Self::request`]: `requested` is when it was sent, `now` when its head came. `Ok(None)`:
+    /// it may be sent, but was purged meanwhile and is not stored.
+    ///
+    /// # Errors
+    /// When it is not this slice.
+    pub fn conclude(
+        &self,
+        index: u64,
+        head: &ResponseHead,
+        epochs: &TagEpochs,
+        requested: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<PutPlan>, SliceFailure> {
+        let wanted = self.slicing.range(index);
+        match head.status {
+            206 => {}
+            429 | 500.. => return Err(SliceFailure::Failed),
+            _ => return Err(SliceFailure::Changed),
+        }
+        let stated = head.fields.get("content-range").and_then(range::content_range);
+        let is_it =
+            stated.is_some_and(|(range, complete)| Some(range) == wanted && complete == self.slicing.complete());
+        if !is_it || Version::of(&head.fields).as_ref() != Some(&self.version) {
+            return Err(SliceFailure::Changed);
+        }
+        let plan = self.plan(index, requested, now);
+        Ok(EntryMeta::of(&plan.head.fields).filter(|meta| epochs.purged(meta).is_none()).map(|_| plan))
+    }
+
+    /// How a slice is stored.
+    pub(super) fn plan(&self, index: u64, requested: Timestamp, now: Timestamp) -> PutPlan {
+        let key = self.key(index);
+        let length = self.slicing.range(index).map_or(0, ByteRange::len);
+        let meta = EntryMeta {
+            key: key.as_str().to_owned(),
+            requested,
+            received: now,
+            initial_age: DeltaSeconds::ZERO,
+            tags: self.tags.clone(),
+            vary: Vec::new(),
+            slices: None,
+        };
+        let mut fields = Fields::new();
+        fields.set("content-type", "application/octet-stream");
+        fields.set("content-length", length.to_string());
+        let fields = entry::put_away(&fields, &meta, self.retention);
+        let (class, retention) = (self.class.clone(), self.retention);
+        PutPlan { key, class, head: ResponseHead { status: 200, fields }, retention, marker: None, max_body: length }
+    }
+}
+
+impl Piece {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Version {
+    /// A weak tag, and a date that may be the same for two versions, do not tell (RFC 9110 §8.8.2.2).
+    fn of(fields: &Fields) -> Option<Self> {
+        if let Some(tag) = fields.get("etag") {
+            return EntityTag::parse(tag).filter(|tag| tag.strong_eq(*tag)).map(|_| Self::Tag(tag.trim().to_owned()));
+        }
+        let text = fields.get("last-modified")?;
+        let (modified, date) = (http_date::parse(text)?, fields.get("date").and_then(http_date::parse)?);
+        (date > modified).then(|| Self::Modified(text.trim().to_owned()))
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Tag(text) | Self::Modified(text) => text,
+        }
+    }
+}
+
+/// The slice that a request for an unknown body asks for: the one where the client's range begins.
+pub(super) fn first_wanted(class: &ResourceClass, context: &Context<'_>) -> Option<ByteRange> {
+    let length = class.slice.filter(|_| context.rules.tier.is_shared() && context.request.method == "GET")?;
+    let index = context.fields().get("range").and_then(range::begins_at).unwrap_or(0) / length;
+    let first = index.checked_mul(length)?;
+    Some(ByteRange { first, last: first.checked_add(length - 1)? })
+}
+
+/// `Range` for these bytes.
+pub(super) fn asked(range: ByteRange) -> String {
+    format!("bytes={}-{}", range.first, range.last)
+}
+
+/// The whole that a 206 for `wanted` is a slice of: its head as a 200, and how it is cut. `None` when the answer is
+/// no such slice, or nothing tells its versions apart.
+pub(super) fn whole_of(
+    class: &ResourceClass,
+    head: &ResponseHead,
+    wanted: ByteRange,
+) -> Option<(ResponseHead, Slicing)> {
+    let (range, complete) = head.fields.get("content-range").and_then(range::content_range)?;
+    let slicing = Slicing::new(wanted.len(), complete)?;
+    let is_it = head.status == 206 && slicing.range(wanted.first / wanted.len()) == Some(range);
+    // What is encoded on the way, or selected by the request, is another body for another client.
+    let is_one = !head.fields.has("content-encoding") && vary::selecting_fields(class, head).is_empty();
+    if !is_it || !is_one || Version::of(&head.fields).is_none() {
+        return None;
+    }
+    let mut head = ResponseHead { status: 200, fields: head.fields.clone() };
+    head.fields.remove("content-range");
+    head.fields.set("content-length", complete.to_string());
+    Some((head, slicing))
+}
+
+/// What a body in slices is known by.
+pub(super) struct Whole<'a> {
+    /// The fields of the whole, as they came from the origin.
+    pub(super) fields: &'a Fields,
+    pub(super) slicing: Slicing,
+    pub(super) tags: Vec<String>,
+    /// The slice that was just fetched.
+    pub(super) fetched: Option<u64>,
+}
+
+impl Whole<'_> {
+    /// All of it, to be sent; `None` when nothing tells its versions apart.
+    pub(super) fn of(self, context: &Context<'_>, base: CacheKey) -> Option<Sliced> {
+        let class = context.class?;
+        Some(Sliced {
+            pieces: vec![Piece::Bytes(self.slicing.whole())],
+            slicing: self.slicing,
+            fetched: self.fetched,
+            base,
+            version: Version::of(self.fields)?,
+            request: context.origin_request(class),
+            class: class.name.clone(),
+            retention: context.rules.lifetimes(class).retention(),
+            tags: self.tags,
+        })
+    }
+}

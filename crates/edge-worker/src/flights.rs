@@ -1,0 +1,68 @@
+//! Waiting for another request of this isolate that is fetching the same answer. Who waits is the core's matter.
+//!
+//! What is shared between requests is a promise without a value: the runtime forbids sharing responses and streams.
+//! So a follower looks into the store when its leader is back.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::select;
+use js_sys::{Function, Promise};
+use tiercel_core::flights::{Flights, Role};
+use tiercel_core::time::{DeltaSeconds, Timestamp};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use worker::Delay;
+
+use crate::now;
+
+/// A promise, and what settles it.
+struct Landing {
+    promise: Promise,
+    settle: Option<Function>,
+}
+
+thread_local! {
+    static FLIGHTS: RefCell<Flights> = RefCell::default();
+    static LANDINGS: RefCell<HashMap<String, Landing>> = RefCell::default();
+}
+
+/// What a request for `key` is to do.
+pub(crate) fn join(key: &str, remember: DeltaSeconds, now: Timestamp) -> Role {
+    let role = FLIGHTS.with_borrow_mut(|flights| flights.join(key, remember, now));
+    if role == Role::Lead {
+        let mut settle = None;
+        let promise = Promise::new(&mut |resolve, _| settle = Some(resolve));
+        let lost = LANDINGS.with_borrow_mut(|landings| landings.insert(key.to_owned(), Landing { promise, settle }));
+        // Whoever still waits for a leader that was lost need not.
+        lost.inspect(Landing::settle);
+    }
+    role
+}
+
+/// Waits for the leader of `key`, at most so long.
+pub(crate) async fn wait(key: &str, longest: DeltaSeconds) {
+    let Some(promise) = LANDINGS.with_borrow(|landings| landings.get(key).map(|landing| landing.promise.clone()))
+    else {
+        return;
+    };
+    let patience = Delay::from(Duration::from_secs(longest.get()));
+    select(JsFuture::from(promise), patience).await;
+}
+
+/// The leader of `key` is back. `stored`: whether its answer can be looked up; `None`, that nobody knows.
+pub(crate) fn land(key: &str, stored: Option<bool>) {
+    FLIGHTS.with_borrow_mut(|flights| flights.land(key, stored, now()));
+    let landing = LANDINGS.with_borrow_mut(|landings| landings.remove(key));
+    landing.iter().for_each(Landing::settle);
+}
+
+impl Landing {
+    fn settle(&self) {
+        if let Some(settle) = &self.settle {
+            // A resolver of a promise throws nothing.
+            let _ = settle.call0(&JsValue::UNDEFINED);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Deliveries become responses: where the body comes from, and how it is put together.
+
+use js_sys::Uint8Array;
+use tiercel_core::exchange::{Body, Conclusion, Delivery, Piece};
+use tiercel_core::field::range::ByteRange;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, Response};
+
+use crate::drive::Way;
+use crate::origin::Answer;
+use crate::sink::Sink;
+use crate::store::{Held, HeldBody};
+use crate::{convert, slices, store};
+
+/// A body that nobody has to wait for.
+pub(crate) enum AtHand {
+    /// None, or a text of ours.
+    Nothing,
+    /// In memory.
+    Bytes(Uint8Array),
+    /// A stream that the runtime passes on.
+    Stream(ReadableStream),
+}
+
+impl AtHand {
+    /// The finished response.
+    pub(crate) fn response(self, delivery: &Delivery) -> Result<Response, JsValue> {
+        match self {
+            Self::Nothing => convert::response(delivery, None),
+            Self::Bytes(bytes) => convert::from_bytes(&delivery.head, &bytes),
+            Self::Stream(body) => convert::response(delivery, Some(body)),
+        }
+    }
+}
+
+/// The body of a stored answer, where it is at hand.
+pub(crate) fn at_once(delivery: &Delivery, held: &Held) -> Option<AtHand> {
+    match (&delivery.body, &held.body) {
+        (Body::Empty | Body::Text(_), _) => Some(AtHand::Nothing),
+        (Body::Stored, HeldBody::Bytes(bytes)) => Some(AtHand::Bytes(bytes.clone())),
+        (Body::Stored, HeldBody::Response(response)) => Some(response.body().map_or(AtHand::Nothing, AtHand::Stream)),
+        (Body::Stored, HeldBody::None) => Some(AtHand::Nothing),
+        (Body::StoredParts(pieces), HeldBody::Bytes(bytes)) => match pieces.as_slice() {
+            [Piece::Bytes(range)] => Some(AtHand::Bytes(cut(bytes, *range)?)),
+            _ => None,
+        },
+        (Body::StoredParts(_) | Body::Sliced(_) | Body::Fetched, _) => None,
+    }
+}
+
+/// A stored answer whose body has to be fetched or put together.
+pub(crate) async fn stored(way: &Way, delivery: Delivery, held: Held) -> Result<Response, JsValue> {
+    send(way, delivery, held, None).await
+}
+
+/// What was concluded from the origin's answer.
+pub(crate) async fn concluded(
+    way: &Way,
+    conclusion: Conclusion,
+    held: Held,
+    answer: Option<Answer>,
+) -> Result<Response, JsValue> {
+    send(way, conclusion.delivery, held, answer).await
+}
+
+async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answer>) -> Result<Response, JsValue> {
+    if let Some(body) = at_once(&delivery, &held) {
+        way.timed(&mut delivery);
+        return body.response(&delivery);
+    }
+    match delivery.body.clone() {
+        Body::Sliced(sliced) => slices::send(way, delivery, *sliced, answer).await,
+        Body::StoredParts(pieces) => {
+            way.timed(&mut delivery);
+            let body = parts(way, pieces, held).await?;
+            convert::response(&delivery, Some(body))
+        }
+        _ => {
+            way.timed(&mut delivery);
+            convert::response(&delivery, answer.and_then(|answer| answer.response.body()))
+        }
+    }
+}
+
+/// Parts of a stored body. A single one is cut by the store as it is read.
+async fn parts(way: &Way, pieces: Vec<Piece>, held: Held) -> Result<ReadableStream, JsValue> {
+    let policy = way.engine.policy();
+    let key = held.found.entry().map(|entry| entry.key()).ok_or("what was found has gone")?;
+    if let [Piece::Bytes(range)] = pieces.as_slice()
+        && let HeldBody::Response(part) = store::get_part(&key, policy, *range).await.body
+        && part.status() == 206
+        && let Some(body) = part.body()
+    {
+        return Ok(body);
+    }
+    let whole = match held.body {
+        HeldBody::Bytes(bytes) => bytes,
+        HeldBody::Response(response) => Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?),
+        HeldBody::None => return Err("the stored body is gone".into()),
+    };
+    let (sink, body) = Sink::new(pieces.iter().map(Piece::length).sum());
+    way.context.wait_until(async move {
+        for piece in &pieces {
+            let written = match piece {
+                Piece::Text(text) => sink.bytes(&Uint8Array::from(text.as_bytes())).await,
+                Piece::Bytes(range) => match cut(&whole, *range) {
+                    Some(bytes) => sink.bytes(&bytes).await,
+                    None => Err("the stored body is shorter than its head says".into()),
+                },
+            };
+            if let Err(error) = written {
+                return sink.abort(&error).await;
+            }
+        }
+        sink.close().await;
+    });
+    Ok(body)
+}
+
+/// `range` of a body that is in memory.
+fn cut(bytes: &Uint8Array, range: ByteRange) -> Option<Uint8Array> {
+    let (first, end) = (u32::try_from(range.first).ok()?, u32::try_from(range.last + 1).ok()?);
+    (end <= bytes.length()).then(|| bytes.subarray(first, end))
+}
