@@ -4,7 +4,8 @@
 //   node world.mjs CONFIG        a file with JSON, or the JSON itself; see `defaults` in world/config.mjs
 //
 // Prints one line of JSON on stdout when everything answers:
-//   {"ready":true, "url":…, "edges":[{"colo":0,"isolate":0,"url":…}], "controlUrl":…, "originUrl":…}
+//   {"ready":true, "url":…, "edges":[{"colo":0,"isolate":0,"url":…}], "controlUrl":…, "originUrl":…,
+//    "peers":{name: url}}
 // Says everything else on stderr. Ends, and ends workerd, when stdin closes or on SIGTERM and SIGINT.
 
 import { configure } from "./world/config.mjs";
@@ -12,6 +13,7 @@ import { openControl } from "./world/control.mjs";
 import { edgeName, edgeWorkers } from "./world/edge.mjs";
 import { migrate, ORIGIN, originWorker, seed } from "./world/origin.mjs";
 import { quietly } from "./world/log.mjs";
+import { peerName, peerWorkers } from "./world/peers.mjs";
 
 const closers = [];
 let ending;
@@ -34,7 +36,7 @@ try {
 
 async function start(config) {
   const { Miniflare } = await import("miniflare");
-  const workers = await edgeWorkers(config);
+  const workers = [...(await edgeWorkers(config)), ...(await peerWorkers(config))];
   if (config.origin) workers.push(await originWorker(config));
   const miniflare = new Miniflare({
     host: config.host,
@@ -55,9 +57,11 @@ async function start(config) {
     const url = await miniflare.unsafeGetDirectURL(edgeName(colo, isolate));
     edges.push({ colo, isolate, url: url.origin });
   }
+  const peers = {};
+  for (const { name } of config.peers) peers[name] = (await miniflare.unsafeGetDirectURL(peerName(name))).origin;
   const control = await openControl(config, miniflare);
   closers.push(control.close);
-  const ready = { ready: true, url: edges[0].url, edges, controlUrl: control.url };
+  const ready = { ready: true, url: edges[0].url, edges, controlUrl: control.url, peers };
   if (config.origin) ready.originUrl = (await miniflare.unsafeGetDirectURL(ORIGIN)).origin;
   else if (config.edge.originUrl) ready.originUrl = config.edge.originUrl;
   console.log(JSON.stringify(ready));

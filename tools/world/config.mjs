@@ -22,6 +22,8 @@ const defaults = {
   clock: false,
   /** How many data centres, each with its own cache. */
   colos: 1,
+  /** Workers beside the edge, to compare it with: a list of { name, file, vars }. */
+  peers: [],
 };
 
 /** Reads, completes and checks a configuration. */

@@ -5,6 +5,7 @@
 //   POST /reset                                forgets them
 //   POST /clock     {"advance_seconds": n}     or {"set_ms": n}; answers {"now_ms"}
 //   POST /origin    {"down": "error" | "503" | false}
+//   GET  /memory                               {"wasm_bytes": [n]}, one for each isolate of the edge
 //   POST /scheduled {"cron": "0 * * * *"}      runs the edge's scheduled handler; answers {"outcome"}
 
 import { createServer } from "node:http";
@@ -52,6 +53,11 @@ export async function openControl(config, miniflare) {
     "POST /origin": ({ down }) => {
       if (![false, "error", "503"].includes(down)) throw new Refusal(400, 'down is false, "error" or "503"');
       return tellOrigin({ down });
+    },
+    "GET /memory": async () => {
+      if (!config.clock) throw new Refusal(404, "this world was started without `clock`");
+      const told = await Promise.all(edges.map((name) => tell(name, {})));
+      return { wasm_bytes: told.map(({ wasm_bytes }) => wasm_bytes) };
     },
     "POST /scheduled": async ({ cron }) => {
       const worker = await miniflare.getWorker(edges[0]);

@@ -1,6 +1,8 @@
-// Runs inside workerd, around a bundle: a clock that tests set, a cache per data centre, a record of requests, outages.
+// Runs inside workerd, around a bundle: a clock that tests set, a cache per data centre, a record of requests, outages,
+// and a look at the wasm's memory.
 // The product's code holds none of this.
 
+import { wasmMemory } from "./memory.js";
 import inner from "./index.js";
 export * from "./index.js";
 
@@ -28,7 +30,7 @@ async function command(request) {
   if ("offset_ms" in wanted) offsetMs = wanted.offset_ms;
   if ("down" in wanted) down = wanted.down;
   if (wanted.reset) records = [];
-  return Response.json({ now_ms: Date.now(), requests: records });
+  return Response.json({ now_ms: Date.now(), requests: records, wasm_bytes: wasmMemory() });
 }
 
 let cacheIsOwn = false;

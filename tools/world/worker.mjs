@@ -20,8 +20,10 @@ export async function bundle(dir, { name, vars, harness }) {
     { type: "CompiledWasm", path: "index_bg.wasm", contents: await read("index_bg.wasm") },
   ];
   if (harness) {
-    const contents = await readFile(path.join(here, "harness.js"), "utf8");
-    modules.unshift({ type: "ESModule", path: "harness.js", contents });
+    for (const file of ["memory.js", "harness.js"]) {
+      const contents = await readFile(path.join(here, file), "utf8");
+      modules.unshift({ type: "ESModule", path: file, contents });
+    }
   }
   return {
     name,

@@ -44,6 +44,12 @@ impl Run {
         self
     }
 
+    /// Without its stderr.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.command.stderr(Stdio::null());
+        self
+    }
+
     /// Runs it with its output on ours.
     ///
     /// # Errors

@@ -26,11 +26,20 @@ pub(crate) fn print(root: &Path, files: &[PathBuf]) -> Result<()> {
 }
 
 fn measure(root: &Path, file: &Path) -> Result<(String, usize, usize)> {
+    let (raw, gzip) = of(file)?;
+    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
+    Ok((name, raw, gzip))
+}
+
+/// A file's size in bytes, raw and as gzip would send it.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn of(file: &Path) -> Result<(usize, usize)> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&bytes)?;
-    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
-    Ok((name, bytes.len(), gzip.finish()?.len()))
+    Ok((bytes.len(), gzip.finish()?.len()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size in KiB with one decimal")]

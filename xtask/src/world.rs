@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{node, workspace::Workspace};
+use crate::{command::Run, node, workspace::Workspace};
 
 /// A running world. Dropping it closes its stdin, at which it ends.
 pub(crate) struct World {
@@ -24,7 +24,19 @@ impl World {
     /// # Errors
     /// When it ends before that; it has then said why on stderr.
     pub(crate) fn start(workspace: &Workspace, config: &Value) -> Result<Self> {
-        let mut child = node::tool(workspace, "world.mjs").arg(config.to_string()).spawn()?;
+        Self::run(node::tool(workspace, "world.mjs").arg(config.to_string()))
+    }
+
+    /// The same, for a world in which failures are what is wanted: nothing of its log is shown.
+    ///
+    /// # Errors
+    /// When it ends before it answers.
+    pub(crate) fn start_quietly(workspace: &Workspace, config: &Value) -> Result<Self> {
+        Self::run(node::tool(workspace, "world.mjs").arg(config.to_string()).quiet())
+    }
+
+    fn run(tool: Run) -> Result<Self> {
+        let mut child = tool.spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().context("stdout is piped")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;

@@ -1,0 +1,44 @@
+//! `cargo xtask bench`: what the product promises of speed and size, measured side by side with its peers.
+//!
+//! A missed target is a line in the table, never a failure: how fast a machine is says nothing of whether the code is
+//! right.
+
+mod edge;
+mod flow;
+mod load;
+mod media;
+mod origin;
+mod report;
+mod speed;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::progress::say;
+
+/// `cargo xtask bench`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The benchmark to run; none lists them
+    #[command(subcommand)]
+    bench: Option<Bench>,
+}
+
+#[derive(clap::Subcommand)]
+enum Bench {
+    /// The edge beside a Worker that returns a constant and one that only asks the Cache API
+    Edge(edge::Args),
+}
+
+/// Runs a benchmark, or lists them.
+///
+/// # Errors
+/// When something could not be measured. A target that is missed is no error.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match &args.bench {
+        Some(Bench::Edge(args)) => edge::run(args)?,
+        None => say("  edge   the edge beside a Worker that returns a constant and one that only asks the Cache API"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

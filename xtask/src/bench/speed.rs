@@ -1,0 +1,337 @@
+//! Hits and misses of the edge beside its peers, all in one workerd.
+
+use std::{collections::BTreeMap, io::Write, net::SocketAddr, path::Path, thread, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::{
+    load::{self, Round, Until},
+    origin::{Origin, address},
+    report::{Row, Target, median},
+};
+use crate::{
+    progress::{say, step},
+    workspace::Workspace,
+    world::World,
+};
+
+/// Connections that keep a server busy.
+const CONNECTIONS: usize = 24;
+/// Length of a small body, in bytes: a thumbnail, a short list.
+const SMALL: usize = 2 << 10;
+/// Length of a body that no isolate keeps in memory, in bytes.
+const LARGE: usize = 256 << 10;
+/// The one path that is asked for again and again.
+const HOT: &str = "/images/hot.webp";
+
+/// What a browser sends with a request for an image.
+const BROWSER: &str = "\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n\
+    Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8\r\n\
+    Accept-Encoding: gzip, deflate, br\r\n\
+    Accept-Language: en-GB,en;q=0.9\r\n\
+    Referer: https://videomi.example/library\r\n\
+    Sec-Fetch-Dest: image\r\n\
+    Sec-Fetch-Mode: no-cors\r\n\
+    Sec-Fetch-Site: same-origin\r\n";
+
+/// How long it is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    rounds: usize,
+    round: Duration,
+    warm_up: Duration,
+    /// Keys that hits from the store are spread over.
+    keys: usize,
+    /// Misses in a round.
+    misses: usize,
+}
+
+impl Effort {
+    pub(crate) fn of(quick: bool) -> Self {
+        let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
+        match quick {
+            true => Self { rounds: 3, round: millis(500), warm_up: millis(700), keys: 500, misses: 100 },
+            false => Self { rounds: 9, round: seconds(1), warm_up: seconds(2), keys: 4000, misses: 300 },
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "rounds": self.rounds, "round_seconds": self.round.as_secs_f64(), "connections": CONNECTIONS,
+            "small_body": SMALL, "large_body": LARGE, "keys": self.keys, "misses_a_round": self.misses,
+        })
+    }
+}
+
+/// What is measured, and how long.
+pub(crate) struct Stage<'w> {
+    pub(crate) workspace: &'w Workspace,
+    pub(crate) edge: &'w Path,
+    pub(crate) effort: Effort,
+}
+
+/// A server, and what it is asked for.
+struct Peer {
+    name: &'static str,
+    address: SocketAddr,
+    paths: Paths,
+    fields: &'static str,
+    asked: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Paths {
+    /// The same one.
+    Hot,
+    /// These many, one after the other.
+    Of(usize),
+    /// Always another.
+    Unique,
+}
+
+impl Peer {
+    fn round(&mut self, connections: usize, until: Until) -> Result<Round> {
+        let Self { address, paths, fields, asked, .. } = self;
+        let round = load::run(*address, connections, until, |out| {
+            *asked += 1;
+            let written = match paths {
+                Paths::Hot => write!(out, "GET {HOT}"),
+                Paths::Of(count) => write!(out, "GET /images/k{}.webp", *asked % *count),
+                Paths::Unique => write!(out, "GET /images/u{asked}.webp"),
+            };
+            // Writing into memory does not fail.
+            let _ = written.and_then(|()| write!(out, " HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n"));
+        });
+        let round = round.with_context(|| format!("the peer `{}`", self.name))?;
+        ensure!(round.others == 0, "{} of {} answers of `{}` were not 200", round.others, round.answers, self.name);
+        Ok(round)
+    }
+}
+
+impl Stage<'_> {
+    /// One key again and again, as fast as it goes.
+    pub(crate) fn hot(&self) -> Result<Vec<Row>> {
+        let theatre = Theatre::open(self, SMALL)?;
+        let mut rows = Vec::new();
+        for (fields, whose) in [(BROWSER, "hot hit"), ("", "  bare requests")] {
+            let mut peers = [
+                theatre.peer("edge", Paths::Hot, fields)?,
+                theatre.peer("constant", Paths::Hot, fields)?,
+                theatre.peer("cache", Paths::Hot, fields)?,
+            ];
+            let seen = self.saturate(whose, &mut peers)?;
+            theatre.nothing_reached_the_origin()?;
+            let is_claim = fields == BROWSER;
+            rows.push(seen.row(
+                ("hot-of-constant", "hot-bare-of-constant"),
+                whose,
+                1,
+                is_claim.then_some(0.8),
+                is_claim,
+            ));
+            rows.push(seen.row(("hot-of-cache", "hot-bare-of-cache"), whose, 2, is_claim.then_some(1.8), is_claim));
+        }
+        Ok(rows)
+    }
+
+    /// Hits that isolate memory does not answer: spread over many keys, and with large bodies.
+    pub(crate) fn store(&self) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for (length, keys, whose, id) in [
+            (SMALL, self.effort.keys, "store hit, many keys", "store-spread-of-cache"),
+            (LARGE, 20, "store hit, 256 KiB", "store-large-of-cache"),
+        ] {
+            let theatre = Theatre::open(self, length)?;
+            let mut peers =
+                [theatre.peer("edge", Paths::Of(keys), BROWSER)?, theatre.peer("cache", Paths::Of(keys), BROWSER)?];
+            step(&format!("{whose}: filling {keys} keys"), || {
+                for peer in &mut peers {
+                    peer.round(CONNECTIONS, Until::Answers(keys))?;
+                }
+                // What is stored behind the answers.
+                theatre.origin.settled().map(drop)
+            })?;
+            let seen = self.saturate(whose, &mut peers)?;
+            theatre.nothing_reached_the_origin()?;
+            rows.push(seen.row((id, id), whose, 1, Some(0.9), true));
+        }
+        Ok(rows)
+    }
+
+    /// Misses, one after the other: what the edge adds to the origin's own time.
+    pub(crate) fn miss(&self) -> Result<Vec<Row>> {
+        let theatre = Theatre::open(self, SMALL)?;
+        let direct = Peer {
+            name: "origin",
+            address: theatre.origin.address()?,
+            paths: Paths::Unique,
+            fields: BROWSER,
+            asked: 0,
+        };
+        let mut peers =
+            [theatre.peer("edge", Paths::Unique, BROWSER)?, theatre.peer("pass", Paths::Unique, BROWSER)?, direct];
+        let mut medians: [Vec<f64>; 3] = Default::default();
+        step("miss", || {
+            for round in 0..=self.effort.rounds {
+                for (peer, medians) in peers.iter_mut().zip(&mut medians) {
+                    let median = peer.round(1, Until::Answers(self.effort.misses))?.median_ms();
+                    // The first round warms up.
+                    if round > 0 {
+                        medians.push(median);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let [edge, pass, direct] = medians.map(median);
+        Ok(vec![
+            Row {
+                id: "miss-own-work",
+                what: "miss, own work".into(),
+                value: edge - direct,
+                unit: "ms",
+                target: Some(Target::AtMost(2.0)),
+                of: format!("median {edge:.2} ms, the origin alone {direct:.2} ms"),
+            },
+            Row {
+                id: "miss-over-pass",
+                what: "  beyond a Worker that only passes on".into(),
+                value: edge - pass,
+                unit: "ms",
+                target: None,
+                of: format!("{pass:.2} ms"),
+            },
+        ])
+    }
+
+    /// Warms the peers up, then measures them in turns.
+    fn saturate(&self, what: &str, peers: &mut [Peer]) -> Result<Seen> {
+        step(what, || {
+            for peer in &mut *peers {
+                peer.round(CONNECTIONS, Until::Time(self.effort.warm_up))?;
+            }
+            let mut seen =
+                Seen { names: peers.iter().map(|peer| peer.name).collect(), rates: vec![Vec::new(); peers.len()] };
+            let mut idle = 1.0_f64;
+            for _ in 0..self.effort.rounds {
+                for (peer, rates) in peers.iter_mut().zip(&mut seen.rates) {
+                    let round = peer.round(CONNECTIONS, Until::Time(self.effort.round))?;
+                    idle = idle.min(round.idle);
+                    rates.push(round.rate());
+                }
+            }
+            if idle < 0.1 {
+                say(&format!("  the client was idle for only {:.0} % of a round: it may be the limit", idle * 100.0));
+            }
+            Ok(seen)
+        })
+    }
+}
+
+/// Answers a second, of each peer in each round.
+struct Seen {
+    names: Vec<&'static str>,
+    rates: Vec<Vec<f64>>,
+}
+
+impl Seen {
+    /// The first peer beside another. The ratio is taken within each round, so that a busy machine slows both.
+    fn row(&self, ids: (&'static str, &'static str), what: &str, other: usize, least: Option<f64>, first: bool) -> Row {
+        let ratio = median(self.rates[0].iter().zip(&self.rates[other]).map(|(own, theirs)| own / theirs));
+        let own = median(self.rates[0].iter().copied());
+        let theirs = median(self.rates[other].iter().copied());
+        Row {
+            id: if first { ids.0 } else { ids.1 },
+            what: format!("{what}, beside {}", self.names[other]),
+            value: ratio,
+            unit: "×",
+            target: least.map(Target::AtLeast),
+            of: format!("{own:.0}/s beside {theirs:.0}/s; {:.1} µs beside {:.1} µs", 1e6 / own, 1e6 / theirs),
+        }
+    }
+}
+
+/// The edge and all peers in one workerd, in front of one origin.
+struct Theatre {
+    origin: Origin,
+    world: World,
+}
+
+impl Theatre {
+    fn open(stage: &Stage<'_>, length: usize) -> Result<Self> {
+        let workspace = stage.workspace;
+        let origin = Origin::start(workspace, length)?;
+        let edge = json!({ "dir": stage.edge, "originUrl": origin.url });
+        let fields = step("what a hit looks like", || {
+            let world = World::start(workspace, &json!({ "edge": edge }))?;
+            fields_of_a_hit(&url(&world.ready["url"])?)
+        })?;
+        let vars = json!({ "FIELDS": fields, "LENGTH": length, "ORIGIN_URL": origin.url });
+        let peers: Vec<Value> = ["constant", "cache", "pass"]
+            .map(|name| {
+                json!({ "name": name, "file": workspace.path(format!("tools/bench/peers/{name}.js")), "vars": vars })
+            })
+            .into();
+        let world =
+            step("the edge and its peers", || World::start(workspace, &json!({ "edge": edge, "peers": peers })))?;
+        let theatre = Self { origin, world };
+        for name in ["edge", "cache"] {
+            until_stored(&theatre.url(name)?, &theatre.origin)?;
+        }
+        theatre.origin.settled()?;
+        Ok(theatre)
+    }
+
+    fn url(&self, name: &str) -> Result<String> {
+        url(if name == "edge" { &self.world.ready["url"] } else { &self.world.ready["peers"][name] })
+    }
+
+    fn peer(&self, name: &'static str, paths: Paths, fields: &'static str) -> Result<Peer> {
+        Ok(Peer { name, address: address(&self.url(name)?)?, paths, fields, asked: 0 })
+    }
+
+    /// A hit that was none would be measured as one.
+    fn nothing_reached_the_origin(&self) -> Result<()> {
+        let given = self.origin.settled()?;
+        ensure!(given.requests == 0, "{} of what should have been hits asked the origin", given.requests);
+        Ok(())
+    }
+}
+
+fn url(value: &Value) -> Result<String> {
+    value.as_str().map(str::to_owned).context("the world names no URL")
+}
+
+/// Asks for [`HOT`] until the origin is not asked.
+fn until_stored(url: &str, origin: &Origin) -> Result<()> {
+    for _ in 0..20 {
+        origin.settled()?;
+        ureq::get(format!("{url}{HOT}")).call()?;
+        if origin.settled()?.requests == 0 {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("{url} stores nothing")
+}
+
+/// The fields of a hit, for the peers to send the same; those that the server writes are left to it.
+fn fields_of_a_hit(url: &str) -> Result<BTreeMap<String, String>> {
+    for _ in 0..100 {
+        let answer = ureq::get(format!("{url}{HOT}")).call()?;
+        let fields: BTreeMap<String, String> = answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| {
+                !matches!(name.as_str(), "content-length" | "transfer-encoding" | "date" | "connection")
+            })
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        if fields.get("cache-status").is_some_and(|status| status.contains("hit")) {
+            return Ok(fields);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    anyhow::bail!("the edge answers {HOT} with no hit")
+}
