@@ -1,4 +1,5 @@
-//! A plain shared cache (policies/http.json), case by case. The cases are in `cases/rfc9111.json`:
+//! A plain shared cache (policies/http.json), case by case. The cases are in `cases/rfc9111.json` and in
+//! `cases/rfc9111/`, a file for each part of the RFC:
 //!
 //! - `section` is what a case stands on; `kind` says whether the RFC requires or allows it, or it is our own promise;
 //! - a step sends `request` (default `GET /a`) `with` these fields, `at` so many seconds after the start;
@@ -21,13 +22,25 @@ use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::principal::Credential;
 use tiercel_core::time::{DeltaSeconds, Timestamp};
 
-const CASES: &str = include_str!("cases/rfc9111.json");
+const FILES: [&str; 10] = [
+    include_str!("cases/rfc9111.json"),
+    include_str!("cases/rfc9111/storing.json"),
+    include_str!("cases/rfc9111/freshness.json"),
+    include_str!("cases/rfc9111/stale.json"),
+    include_str!("cases/rfc9111/targeted.json"),
+    include_str!("cases/rfc9111/requests.json"),
+    include_str!("cases/rfc9111/vary.json"),
+    include_str!("cases/rfc9111/validation.json"),
+    include_str!("cases/rfc9111/conditions.json"),
+    include_str!("cases/rfc9111/methods.json"),
+];
 const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 const HOST: &str = "https://shop.example";
 
 #[test]
 fn every_case() {
-    let cases: Vec<Value> = serde_json::from_str(CASES).expect("cases/rfc9111.json is a list");
+    let read = |file: &&str| serde_json::from_str::<Vec<Value>>(file).expect("a file of cases is a list");
+    let cases: Vec<Value> = FILES.iter().flat_map(read).collect();
     let mut failures = Vec::new();
     let mut ids = std::collections::HashSet::new();
     for case in &cases {

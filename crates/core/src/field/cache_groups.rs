@@ -1,6 +1,6 @@
 //! `Cache-Groups` and `Cache-Group-Invalidation` (RFC 9875): Structured Field Lists of Strings.
 
-use super::{Fields, split_list};
+use super::Fields;
 
 /// Labels a response with groups (RFC 9875 §2).
 pub const CACHE_GROUPS: &str = "cache-groups";
@@ -16,9 +16,8 @@ const MAX_GROUP: usize = 1024;
 /// (RFC 9651 §4.2); groups past the limits are dropped.
 #[must_use]
 pub fn parse(fields: &Fields, field: &str) -> Vec<String> {
-    let Some(text) = fields.combined(field) else { return Vec::new() };
     let mut groups = Vec::new();
-    for member in split_list(&text) {
+    for member in fields.list(field) {
         let Some(group) = parse_string(member) else { return Vec::new() };
         if !group.is_empty() && group.len() <= MAX_GROUP && groups.len() < MAX_GROUPS {
             groups.push(group);

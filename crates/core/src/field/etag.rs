@@ -2,7 +2,7 @@
 //!
 //! ABNF: `entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE`
 
-use super::split_list;
+use super::Fields;
 
 /// An entity tag, strong or weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +38,49 @@ impl<'a> EntityTag<'a> {
 }
 
 /// Whether `If-None-Match` names the current tag (RFC 9110 §13.1.2): `true` means 304 for GET and HEAD.
+/// `None` when the field is not there.
+#[must_use]
+pub fn none_match(request: &Fields, current: Option<&str>) -> Option<bool> {
+    let mut lines = request.all("if-none-match").peekable();
+    lines.peek()?;
+    Some(lines.any(|line| none_match_hits(line, current)))
+}
+
+/// The same for one line of the field.
 #[must_use]
 pub fn none_match_hits(if_none_match: &str, current: Option<&str>) -> bool {
-    if if_none_match.trim() == "*" {
+    if if_none_match.trim_ascii() == "*" {
         return true;
     }
     let Some(current) = current.and_then(EntityTag::parse) else { return false };
-    split_list(if_none_match).into_iter().filter_map(EntityTag::parse).any(|tag| tag.weak_eq(current))
+    tags(if_none_match).any(|tag| tag.weak_eq(current))
+}
+
+/// The well-formed tags of a list. A tag has no escapes (§8.8.3), so that it is not a list of quoted strings.
+fn tags(list: &str) -> impl Iterator<Item = EntityTag<'_>> {
+    let mut rest = list;
+    core::iter::from_fn(move || {
+        loop {
+            rest = rest.trim_start_matches([',', ' ', '\t']);
+            if rest.is_empty() {
+                return None;
+            }
+            let opened = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"');
+            let closed = opened.and_then(|tag| Some(rest.len() - tag.len() + tag.find('"')? + 1));
+            // What is no tag ends at the next comma.
+            let end = closed.unwrap_or_else(|| rest.find(',').unwrap_or(rest.len()));
+            let (member, after) = rest.split_at(end);
+            let ends = after.trim_ascii_start();
+            if ends.is_empty() || ends.starts_with(',') {
+                rest = after;
+                if let Some(tag) = EntityTag::parse(member) {
+                    return Some(tag);
+                }
+            } else {
+                rest = &after[after.find(',').unwrap_or(after.len())..];
+            }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -58,6 +94,13 @@ mod tests {
             ("W/\"a\"", Some("\"a\""), true),
             ("\"x\", \"a\"", Some("W/\"a\""), true),
             ("\"a,b\"", Some("\"a,b\""), true),
+            ("\"b\\\", \"a\"", Some("\"a\""), true),
+            ("x, \"a\"", Some("\"a\""), true),
+            ("\"b\"x\"a\", \"c\"", Some("\"a\""), false),
+            ("\"b\"x\"a\", \"c\"", Some("\"c\""), true),
+            ("w/\"a\"", Some("\"a\""), false),
+            (",, \"a", Some("\"a\""), false),
+            ("", Some("\"a\""), false),
             ("*", Some("\"a\""), true),
             ("\"b\"", Some("\"a\""), false),
             ("a", Some("\"a\""), false),

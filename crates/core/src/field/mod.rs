@@ -9,6 +9,20 @@ pub mod range;
 pub mod server_timing;
 pub mod targeted;
 
+/// Fields that never go beyond one connection or one proxy.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The fields of a message: names in lower case, in order, repeated lines kept apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
@@ -76,31 +90,34 @@ impl Fields {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
-    /// Takes away the fields of one connection: those that `Connection` names, and those that always are
-    /// (RFC 9110 §7.6.1).
+    /// Takes away the fields of one connection: those that `Connection` names, those that always are (RFC 9110
+    /// §7.6.1), and those between a client and the first proxy (RFC 9111 §3.1).
     pub fn remove_hop_by_hop(&mut self) {
-        const ALWAYS: [&str; 8] = [
-            "connection",
-            "keep-alive",
-            "proxy-authenticate",
-            "proxy-connection",
-            "te",
-            "trailer",
-            "transfer-encoding",
-            "upgrade",
-        ];
         let named = self.tokens("connection");
-        self.0.retain(|(name, _)| !ALWAYS.contains(&name.as_str()) && !named.contains(name));
+        self.0.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && !named.contains(name));
+    }
+
+    /// Whether the field belongs to the connection that it came by (see [`Self::remove_hop_by_hop`]).
+    #[must_use]
+    pub fn is_hop_by_hop(&self, name: &str) -> bool {
+        HOP_BY_HOP.contains(&name) || self.has_token("connection", name)
+    }
+
+    /// The members of a list field, line by line, trimmed. Nothing is copied.
+    pub fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.all(name).flat_map(split_list)
+    }
+
+    /// Whether a list field has the member `token`, in any case.
+    #[must_use]
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        self.list(name).any(|member| member.eq_ignore_ascii_case(token))
     }
 
     /// The members of a list field of tokens (`Vary`, `Connection`), in lower case.
     #[must_use]
     pub fn tokens(&self, name: &str) -> Vec<String> {
-        self.all(name)
-            .flat_map(|line| line.split(','))
-            .map(|token| token.trim().to_ascii_lowercase())
-            .filter(|token| !token.is_empty())
-            .collect()
+        self.list(name).map(str::to_ascii_lowercase).collect()
     }
 }
 
@@ -114,24 +131,64 @@ impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Fields {
     }
 }
 
-/// Splits at commas that stand outside quoted strings (RFC 9110 §5.6.1), trimming white space.
-pub(crate) fn split_list(text: &str) -> Vec<&str> {
-    let (mut members, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => {
-                members.push(text[start..at].trim());
-                start = at + 1;
+/// Splits at commas that stand outside quoted strings (RFC 9110 §5.6.1), trimming white space, leaving out what is
+/// empty. A quote that is never closed is no quote, so that it hides nothing behind it.
+pub(crate) fn split_list(text: &str) -> impl Iterator<Item = &str> {
+    members(text).filter(|member| !member.is_empty())
+}
+
+/// The same with what is empty.
+pub(crate) fn members(text: &str) -> Members<'_> {
+    Members { rest: Some(text), quotes: true }
+}
+
+/// See [`members`].
+#[derive(Debug)]
+pub(crate) struct Members<'a> {
+    rest: Option<&'a str>,
+    /// Whether quotes count still. Remembered, so that text full of them is read once.
+    quotes: bool,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest?;
+        let end = self.end(text.as_bytes());
+        self.rest = text.get(end + 1..);
+        Some(text[..end].trim_ascii())
+    }
+}
+
+impl Members<'_> {
+    /// Where the first member ends.
+    fn end(&mut self, text: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(byte) = text.get(at) {
+            match byte {
+                b',' => return at,
+                b'"' if self.quotes => match closing_quote(text, at) {
+                    Some(closing) => at = closing,
+                    None => self.quotes = false,
+                },
+                _ => {}
             }
-            _ => {}
+            at += 1;
+        }
+        at
+    }
+}
+
+fn closing_quote(bytes: &[u8], opening: usize) -> Option<usize> {
+    let mut at = opening + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
         }
     }
-    members.push(text[start..].trim());
-    members.retain(|member| !member.is_empty());
-    members
 }
 
 #[cfg(test)]
@@ -140,7 +197,17 @@ mod tests {
 
     #[test]
     fn lists_split_outside_quotes() {
-        assert_eq!(split_list(r#"a, "b, c" ,, d="\",""#), [r"a", r#""b, c""#, r#"d="\",""#]);
+        for (text, members) in [
+            (r#"a, "b, c" ,, d="\",""#, &["a", r#""b, c""#, r#"d="\",""#][..]),
+            (r#"a="b, c"#, &[r#"a="b"#, "c"]),
+            (r#""\"\", a"#, &[r#""\"\""#, "a"]),
+            ("\\", &["\\"]),
+            ("a,", &["a"]),
+            (" ,\t, ", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(split_list(text).collect::<Vec<_>>(), members, "{text}");
+        }
     }
 
     #[test]

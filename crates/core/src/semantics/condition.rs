@@ -1,18 +1,20 @@
 //! The client's own conditions and ranges (RFC 9110 §13, §14), answered by the cache.
 
-use crate::field::etag::{EntityTag, none_match_hits};
+use crate::field::etag::{self, EntityTag};
 use crate::field::range::{RangeAnswer, resolve};
 use crate::field::{Fields, http_date};
 
 /// Whether the client's copy is still good: `true` means 304 (RFC 9110 §13.2.2, for GET and HEAD).
 #[must_use]
 pub fn not_modified(request: &Fields, response: &Fields) -> bool {
-    if let Some(tags) = request.combined("if-none-match") {
-        return none_match_hits(&tags, response.get("etag"));
+    if let Some(hit) = etag::none_match(request, response.get("etag")) {
+        return hit;
     }
-    let since = request.get("if-modified-since").and_then(http_date::parse);
-    let modified = response.get("last-modified").and_then(http_date::parse);
-    matches!((since, modified), (Some(since), Some(modified)) if modified <= since)
+    let mut lines = request.all("if-modified-since");
+    let (Some(since), None) = (lines.next().and_then(http_date::parse), lines.next()) else { return false };
+    // RFC 9111 §4.3.2: without a Last-Modified the Date counts.
+    let modified = response.get("last-modified").or_else(|| response.get("date"));
+    modified.and_then(http_date::parse).is_some_and(|modified| modified <= since)
 }
 
 /// The part that the client asks for, if its `If-Range` allows for a part (RFC 9110 §13.1.5).
@@ -23,13 +25,17 @@ pub fn range(request: &Fields, response: &Fields, complete: u64) -> RangeAnswer 
         None => true,
         Some(condition) => match EntityTag::parse(condition) {
             Some(tag) => response.get("etag").and_then(EntityTag::parse).is_some_and(|etag| tag.strong_eq(etag)),
-            None => {
-                let modified = response.get("last-modified");
-                modified.is_some_and(|m| http_date::parse(m).is_some() && m.trim() == condition.trim())
-            }
+            None => is_strong_date(response) && response.get("last-modified").map(str::trim) == Some(condition.trim()),
         },
     };
     if current { resolve(range, complete) } else { RangeAnswer::Whole }
+}
+
+/// Whether `Last-Modified` tells any two representations apart: it lies at least a second before the `Date`
+/// (RFC 9110 §8.8.2.2).
+fn is_strong_date(response: &Fields) -> bool {
+    let date = |name| response.get(name).and_then(http_date::parse);
+    matches!((date("last-modified"), date("date")), (Some(modified), Some(date)) if date > modified)
 }
 
 #[cfg(test)]
@@ -53,9 +59,34 @@ mod tests {
             (&[("if-modified-since", NEW)], true),
             (&[("if-modified-since", OLD)], true),
             (&[("if-modified-since", "soon")], false),
+            (&[("if-modified-since", OLD), ("if-modified-since", OLD)], false),
             (&[], false),
         ] {
             assert_eq!(not_modified(&fields(request), &response), expected, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn the_date_stands_in_for_last_modified() {
+        let response = fields(&[("date", "Sun, 06 Nov 1994 08:49:37 GMT")]);
+        for (since, expected) in [("Sun, 06 Nov 1994 08:49:37 GMT", true), ("Sun, 06 Nov 1994 08:49:36 GMT", false)] {
+            assert_eq!(not_modified(&fields(&[("if-modified-since", since)]), &response), expected, "{since}");
+        }
+    }
+
+    #[test]
+    fn if_range_wants_a_strong_date() {
+        const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (date, condition, current) in [
+            (Some("Sun, 06 Nov 1994 08:49:38 GMT"), MODIFIED, true),
+            (Some("Sun, 06 Nov 1994 08:49:38 GMT"), "Sun, 06 Nov 1994 08:49:38 GMT", false),
+            (Some(MODIFIED), MODIFIED, false),
+            (None, MODIFIED, false),
+        ] {
+            let response = [Some(("last-modified", MODIFIED)), date.map(|date| ("date", date))];
+            let response: Fields = response.into_iter().flatten().collect();
+            let request = fields(&[("range", "bytes=0-1"), ("if-range", condition)]);
+            assert_eq!(range(&request, &response, 10) != RangeAnswer::Whole, current, "{date:?} {condition}");
         }
     }
 

@@ -65,8 +65,7 @@ pub fn current_age(meta: &EntryMeta, now: Timestamp) -> DeltaSeconds {
 /// The corrected age of a response on arrival (RFC 9111 §4.2.3): the larger of what `Age` and `Date` say.
 #[must_use]
 pub fn initial_age(fields: &Fields, requested: Timestamp, received: Timestamp) -> DeltaSeconds {
-    let apparent =
-        fields.get("date").and_then(http_date::parse).map_or(DeltaSeconds::ZERO, |d| received.seconds_since(d));
+    let apparent = date(fields).map_or(DeltaSeconds::ZERO, |date| received.seconds_since(date));
     // RFC 9111 §5.1: of several values the first one counts; what cannot be read is ignored.
     let stated = fields.get("age").and_then(|a| DeltaSeconds::parse(a.split(',').next().unwrap_or("").trim()));
     let stated = stated.map_or(DeltaSeconds::ZERO, |age| age.plus(received.seconds_since(requested)));
@@ -94,9 +93,8 @@ pub fn of_entry(
         },
         Authority::Origin => {
             let cc = targeted::effective(fields);
-            let ttl = lifetime(&cc, status, fields).unwrap_or(DeltaSeconds::ZERO);
-            // RFC 9111 §5.2.2.10: s-maxage implies proxy-revalidate.
-            let strict = cc.must_revalidate || cc.proxy_revalidate || cc.s_maxage.is_some();
+            let ttl = lifetime(&cc, status, fields, meta.received).unwrap_or(DeltaSeconds::ZERO);
+            let strict = is_strict(&cc);
             let window = |asked: Option<DeltaSeconds>| {
                 if strict { DeltaSeconds::ZERO } else { asked.unwrap_or(DeltaSeconds::ZERO) }
             };
@@ -108,7 +106,7 @@ pub fn of_entry(
                     stale_if_error: window(cc.stale_if_error),
                     keep: by_policy.keep,
                 },
-                revalidate: cc.no_cache || !cc.no_cache_fields.is_empty(),
+                revalidate: is_validated_always(&cc),
                 strict,
                 usable_on_error: false,
             }
@@ -116,39 +114,58 @@ pub fn of_entry(
     }
 }
 
+/// Whether a shared cache must not use it stale (RFC 9111 §4.2.4); s-maxage implies proxy-revalidate (§5.2.2.10).
+pub(super) const fn is_strict(cc: &CacheControl) -> bool {
+    cc.must_revalidate || cc.proxy_revalidate || cc.s_maxage.is_some()
+}
+
+/// Whether it must not be used without asking the origin, fresh or not (RFC 9111 §5.2.2.4). Leaving out the fields
+/// that `no-cache` names would be allowed as well.
+pub(super) const fn is_validated_always(cc: &CacheControl) -> bool {
+    cc.no_cache || cc.no_cache_fields
+}
+
 /// The freshness lifetime that a shared cache computes (RFC 9111 §4.2.1, §4.2.2); `None` when there is
-/// neither an explicit one nor ground for a guess.
+/// neither an explicit one nor ground for a guess. `received` stands in for a `Date` that is missing or unreadable
+/// (RFC 9110 §6.6.1).
 #[must_use]
-pub fn lifetime(cc: &CacheControl, status: u16, fields: &Fields) -> Option<DeltaSeconds> {
-    explicit_lifetime(cc, fields).or_else(|| heuristic_lifetime(cc, status, fields))
+pub fn lifetime(cc: &CacheControl, status: u16, fields: &Fields, received: Timestamp) -> Option<DeltaSeconds> {
+    explicit_lifetime(cc, fields, received).or_else(|| heuristic_lifetime(cc, status, fields, received))
 }
 
 /// The lifetime that the origin stated.
 #[must_use]
-pub fn explicit_lifetime(cc: &CacheControl, fields: &Fields) -> Option<DeltaSeconds> {
+pub fn explicit_lifetime(cc: &CacheControl, fields: &Fields, received: Timestamp) -> Option<DeltaSeconds> {
     if let Some(stated) = cc.s_maxage.or(cc.max_age) {
         return Some(stated);
     }
     if cc.targeted {
         return None;
     }
-    // RFC 9111 §5.3: an Expires that is no date, or stands twice with different values, is in the past.
+    // RFC 9111 §5.3: an Expires that is no date is in the past; so is one that stands twice (§4.2.1).
     let mut lines = fields.all("expires");
     let expires = http_date::parse(lines.next()?);
-    let date = fields.get("date").and_then(http_date::parse);
-    match (expires, date, lines.next()) {
-        (Some(expires), Some(date), None) => Some(expires.seconds_since(date)),
+    match (expires, lines.next()) {
+        (Some(expires), None) => Some(expires.seconds_since(date(fields).unwrap_or(received))),
         _ => Some(DeltaSeconds::ZERO),
     }
 }
 
-fn heuristic_lifetime(cc: &CacheControl, status: u16, fields: &Fields) -> Option<DeltaSeconds> {
+fn heuristic_lifetime(cc: &CacheControl, status: u16, fields: &Fields, received: Timestamp) -> Option<DeltaSeconds> {
     if !heuristically_cacheable(status) && !cc.public {
         return None;
     }
+    // Older than Cache-Control, and of no meaning in a response (RFC 9111 §5.4); but no ground for a guess.
+    if fields.has_token("pragma", "no-cache") {
+        return None;
+    }
     let modified = http_date::parse(fields.get("last-modified")?)?;
-    let date = http_date::parse(fields.get("date")?)?;
-    Some(DeltaSeconds::new(date.seconds_since(modified).get() / HEURISTIC_DIVISOR).min(HEURISTIC_MAX))
+    let since = date(fields).unwrap_or(received).seconds_since(modified);
+    Some(DeltaSeconds::new(since.get() / HEURISTIC_DIVISOR).min(HEURISTIC_MAX))
+}
+
+fn date(fields: &Fields) -> Option<Timestamp> {
+    fields.get("date").and_then(http_date::parse)
 }
 
 /// Status codes that are heuristically cacheable (RFC 9110 §15.1). 206 is, but only with ranges in the store.

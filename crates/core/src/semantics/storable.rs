@@ -1,12 +1,12 @@
 //! Whether a response may be stored (RFC 9111 §3, §3.5).
 
-use super::freshness::{explicit_lifetime, heuristically_cacheable, lifetime};
-use super::validate;
+use super::freshness::{self, explicit_lifetime, heuristically_cacheable, lifetime};
+use super::{validate, vary};
 use crate::field::cache_control::CacheControl;
-use crate::field::targeted;
+use crate::field::{Fields, targeted};
 use crate::head::{RequestHead, ResponseHead};
 use crate::policy::{Authority, ResourceClass, Scope};
-use crate::time::DeltaSeconds;
+use crate::time::{DeltaSeconds, Timestamp};
 
 /// Why a response was not stored. The names are stable: they go out in `Cache-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum NoStoreReason {
     Method,
     /// The status is one that is not stored.
     Status,
+    /// The status blames the request, which another client would not send like that.
+    Refusal,
     /// 206: a part is no representation.
     Partial,
     /// The request says `no-store`.
@@ -27,11 +29,11 @@ pub enum NoStoreReason {
     Authorization,
     /// The request carries a cookie, and only a guess says that the answer may be kept.
     Cookie,
-    /// `Vary: *`.
+    /// `Vary: *`, or one that cannot be read.
     VaryStar,
     /// The response sets a cookie.
     SetCookie,
-    /// Nothing says how long it is fresh, and nothing could validate it.
+    /// It could never be used: not fresh, no window, and nothing that could validate it.
     NoFreshness,
     /// The body is longer than the class allows.
     TooLarge,
@@ -46,6 +48,7 @@ impl NoStoreReason {
         match self {
             Self::Method => "method-not-stored",
             Self::Status => "status-not-stored",
+            Self::Refusal => "request-refused",
             Self::Partial => "partial-not-stored",
             Self::RequestNoStore => "request-no-store",
             Self::ResponseNoStore => "response-no-store",
@@ -63,10 +66,13 @@ impl NoStoreReason {
 
 impl NoStoreReason {
     /// Whether the answer replaces what is stored although it cannot be stored itself. A HEAD, a part, or what
-    /// one client's own request keeps out of a shared store says nothing of the entry.
+    /// one client's own request brought about or keeps out of a shared store says nothing of the entry.
     #[must_use]
     pub const fn replaces(self) -> bool {
-        !matches!(self, Self::Method | Self::Partial | Self::RequestNoStore | Self::Authorization | Self::Cookie)
+        !matches!(
+            self,
+            Self::Method | Self::Refusal | Self::Partial | Self::RequestNoStore | Self::Authorization | Self::Cookie
+        )
     }
 
     /// Whether the answer may be meant for one client only, so that nobody else may keep it either.
@@ -89,13 +95,29 @@ pub fn judge(
     if request.method != "GET" {
         return Err(NoStoreReason::Method);
     }
+    judge_stored(class, request, response, shared)
+}
+
+/// The same for what is stored already and was freshened, be it by the answer to a HEAD (RFC 9111 §4.3.5).
+///
+/// # Errors
+/// The reason why it must not be stored any longer.
+pub fn judge_stored(
+    class: &ResourceClass,
+    request: &RequestHead,
+    response: &ResponseHead,
+    shared: bool,
+) -> Result<(), NoStoreReason> {
     if response.status == 206 {
         return Err(NoStoreReason::Partial);
+    }
+    if blames_the_request(response.status) {
+        return Err(NoStoreReason::Refusal);
     }
     if response.fields.has("set-cookie") {
         return Err(NoStoreReason::SetCookie);
     }
-    if response.fields.tokens("vary").iter().any(|v| v == "*") {
+    if response.fields.list("vary").any(|name| !vary::is_field_name(name)) {
         return Err(NoStoreReason::VaryStar);
     }
     let length = response.fields.get("content-length").and_then(|l| l.parse::<u64>().ok());
@@ -114,7 +136,7 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
     if response.status != 200 {
         return Err(NoStoreReason::Status);
     }
-    let cc = CacheControl::parse(&response.fields.combined("cache-control").unwrap_or_default());
+    let cc = CacheControl::of(&response.fields);
     if !shared {
         // What came through the edge has the policy's own header on it, or `no-store` where the edge had a doubt:
         // an expired session, a cookie in the answer. Only a class that tells all browsers so means the device.
@@ -124,7 +146,7 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
     if cc.no_store {
         return Err(NoStoreReason::ResponseNoStore);
     }
-    if class.scope == Scope::Public && (cc.private || !cc.private_fields.is_empty()) {
+    if class.scope == Scope::Public && (cc.private || cc.private_fields) {
         return Err(NoStoreReason::Private);
     }
     Ok(())
@@ -133,9 +155,9 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
 /// RFC 9111 §3: "A cache MUST NOT store a response to a request unless: …", in that order.
 fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Result<(), NoStoreReason> {
     let cc = targeted::effective(&response.fields);
-    let asked = CacheControl::parse(&request.fields.combined("cache-control").unwrap_or_default());
-    // "the response status code is final" — and not 304, which freshens instead.
-    if response.status < 200 || response.status == 304 {
+    let asked = CacheControl::of(&request.fields);
+    // "the response status code is final" — and not 304, which freshens instead. A 401 is about who asked.
+    if !(200..=599).contains(&response.status) || matches!(response.status, 304 | 401) {
         return Err(NoStoreReason::Status);
     }
     // "if … the must-understand cache directive is present: the cache understands the response status code"
@@ -152,7 +174,7 @@ fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Re
     if shared {
         // "the private response directive is not present or allows a shared cache to store a modified response":
         // leaving the named fields out is allowed, not required, so both forms are refused.
-        if cc.private || !cc.private_fields.is_empty() {
+        if cc.private || cc.private_fields {
             return Err(NoStoreReason::Private);
         }
         // §3.5
@@ -161,20 +183,34 @@ fn by_origin(request: &RequestHead, response: &ResponseHead, shared: bool) -> Re
             return Err(NoStoreReason::Authorization);
         }
         // The RFC allows it; but a guess is no ground to share what a session may have shaped.
-        if request.fields.has("cookie") && !cc.public && explicit_lifetime(&cc, &response.fields).is_none() {
+        if request.fields.has("cookie") && !cc.public && !states_lifetime(&cc, &response.fields) {
             return Err(NoStoreReason::Cookie);
         }
     }
     // "the response contains at least one of …"
-    let worth =
-        cc.public || explicit_lifetime(&cc, &response.fields).is_some() || heuristically_cacheable(response.status);
+    let worth = cc.public || states_lifetime(&cc, &response.fields) || heuristically_cacheable(response.status);
     if !worth {
         return Err(NoStoreReason::Status);
     }
-    let fresh = lifetime(&cc, response.status, &response.fields).is_some_and(|l| l > DeltaSeconds::ZERO);
-    let windows = cc.stale_while_revalidate.is_some() || cc.stale_if_error.is_some();
-    if !fresh && !windows && !validate::has_validator(&response.fields) {
+    let is_some_time = |span: Option<DeltaSeconds>| span.is_some_and(|span| span > DeltaSeconds::ZERO);
+    let fresh = is_some_time(lifetime(&cc, response.status, &response.fields, ARRIVAL));
+    let stale = is_some_time(cc.stale_while_revalidate.max(cc.stale_if_error)) && !freshness::is_strict(&cc);
+    let unasked = (fresh || stale) && !freshness::is_validated_always(&cc);
+    if !unasked && !validate::has_validator(&response.fields) {
         return Err(NoStoreReason::NoFreshness);
     }
     Ok(())
+}
+
+/// An `Expires` without a `Date` counts from the arrival, which only the entry knows. Here any moment does.
+const ARRIVAL: Timestamp = Timestamp::from_secs(0);
+
+fn states_lifetime(cc: &CacheControl, fields: &Fields) -> bool {
+    explicit_lifetime(cc, fields, ARRIVAL).is_some()
+}
+
+/// Whether a status says that this very request was wrong: too long, malformed, on a condition, too early or too
+/// often. RFC 9111 would let them be stored with a lifetime; then anybody could have the next one refused.
+const fn blames_the_request(status: u16) -> bool {
+    matches!(status, 400 | 406..=408 | 411..=413 | 415..=417 | 421 | 425 | 426 | 428 | 429 | 431)
 }
