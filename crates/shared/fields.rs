@@ -1,26 +1,37 @@
-//! The runtime's `Headers` ⇄ the core's `Fields`, for every tier.
+//! The runtime's `Headers` ⇄ the core's `Fields`, for every tier: as one text, since each step between JavaScript and
+//! wasm costs more than a field does.
 
 use js_sys::Array;
 use tiercel_core::field::Fields;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::Headers;
 
-pub(crate) fn to_headers(fields: &Fields) -> Result<Headers, JsValue> {
-    let headers = Headers::new()?;
-    for (name, value) in fields.iter() {
-        headers.append(name, value)?;
-    }
-    Ok(headers)
+#[wasm_bindgen(inline_js = r#"
+export function textOf(headers) {
+  let text = "";
+  headers.forEach((value, name) => { text += name + "\n" + value + "\n"; });
+  return text;
+}
+export function pairsOf(text) {
+  const parts = text.split("\n");
+  const pairs = [];
+  for (let at = 0; at + 1 < parts.length; at += 2) pairs.push([parts[at], parts[at + 1]]);
+  return pairs;
+}
+"#)]
+extern "C" {
+    #[wasm_bindgen(js_name = textOf)]
+    fn text_of(headers: &Headers) -> String;
+    #[wasm_bindgen(js_name = pairsOf)]
+    fn pairs_of(text: &str) -> Array;
+}
+
+/// What `RequestInit` and `ResponseInit` take for headers.
+pub(crate) fn to_headers(fields: &Fields) -> JsValue {
+    pairs_of(&fields.to_text()).into()
 }
 
 pub(crate) fn from_headers(headers: &Headers) -> Fields {
-    let mut fields = Fields::new();
-    for entry in &headers.entries() {
-        let Ok(entry) = entry else { break };
-        let pair: Array = entry.unchecked_into();
-        if let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) {
-            fields.append(&name, value);
-        }
-    }
-    fields
+    Fields::from_text(text_of(headers))
 }

@@ -110,7 +110,7 @@ pub(crate) fn params(value: &JsValue) -> Result<Params, Failure> {
             let message = format!("The parameter `{name}` must be a string of well-formed Unicode; convert it first.");
             return Err(Failure::new("bad-params", message));
         };
-        params.set(&name, Some(value));
+        params.set(&name, Some(&value));
     }
     Ok(params)
 }

@@ -155,7 +155,7 @@ impl Session {
             return Err(Failure::new("unknown-class", message));
         };
         if params.get(USER_ID).is_none() {
-            params.set(USER_ID, self.user.clone());
+            params.set(USER_ID, self.user.as_deref());
         }
         let Some(path) = self.engine.locate(&known.name, &params) else {
             let message = format!(
@@ -185,7 +185,7 @@ impl Session {
     /// The policy has no such event, or the session has ended.
     pub(crate) async fn invalidate(self: Rc<Self>, event: &str, mut params: Params) -> Result<(), Failure> {
         self.ensure_open()?;
-        params.set(USER_ID, self.user.clone());
+        params.set(USER_ID, self.user.as_deref());
         let Some(happened) = self.engine.policy().event(event, params) else {
             let names: Vec<&str> = self.engine.policy().events.iter().map(|event| event.name.as_str()).collect();
             let message = format!("The policy has no event `{event}`; it has {}.", names.join(", "));

@@ -4,12 +4,11 @@
 //! and `~` never come from a value. Two different values never give the same name, and no user's prefix is a
 //! prefix of another's. The property tests in `tests/isolation.rs` hold this.
 
-use core::fmt::Write as _;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::field::push_number;
 use crate::slice::Slicing;
 
 /// Everything but letters, digits, `-` and `.` is escaped.
@@ -27,15 +26,26 @@ const BASE: &str = "https://tiercel.invalid/";
 /// Escapes one value for use between delimiters. Injective (up to SHA-256 for values over 200 bytes).
 #[must_use]
 pub fn escape(value: &str) -> String {
-    let escaped = utf8_percent_encode(value, ESCAPED).to_string();
-    if escaped.len() <= LONGEST_VALUE { escaped } else { format!("~{}", hex(&Sha256::digest(value.as_bytes()))) }
+    let mut out = String::new();
+    escape_into(&mut out, value);
+    out
+}
+
+fn escape_into(out: &mut String, value: &str) {
+    let start = out.len();
+    for piece in utf8_percent_encode(value, ESCAPED) {
+        out.push_str(piece);
+    }
+    if out.len() - start > LONGEST_VALUE {
+        out.truncate(start);
+        out.push('~');
+        out.push_str(&hex(&Sha256::digest(value.as_bytes())));
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
 }
 
 /// The key of a stored response: `v1/user:abc123:files:videos`.
@@ -47,8 +57,13 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
-    pub(crate) fn new(version: u32, name: &str) -> Self {
-        Self { text: format!("v{version}/{name}") }
+    pub(crate) fn new(version: u32, name: &Template, params: &Params) -> Self {
+        let mut text = String::with_capacity(80);
+        text.push('v');
+        push_number(&mut text, i64::from(version));
+        text.push('/');
+        name.render_into(&mut text, params);
+        Self { text }
     }
 
     /// The same key for one variant (RFC 9111 §4.1), told apart by the values of the fields that `Vary` names.
@@ -106,33 +121,87 @@ impl CacheKey {
 
 /// The parameters of one request: names from the policy, values decoded. `None` is a parameter that the
 /// request does not have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Params(Vec<(String, Option<String>)>);
+#[derive(Clone, Default)]
+pub struct Params {
+    /// Names and values, one after the other.
+    text: String,
+    spans: Vec<(Span, Option<Span>)>,
+}
+
+/// From where to where in a text, in bytes.
+type Span = (u32, u32);
 
 impl Params {
     /// The value of `name`, unless absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name)?.1.as_deref()
+        let (_, value) = self.spans.get(self.position(name)?)?;
+        value.map(|value| self.part(value))
     }
 
     /// Sets `name`.
-    pub fn set(&mut self, name: &str, value: Option<String>) {
-        match self.0.iter_mut().find(|(n, _)| n == name) {
-            Some(slot) => slot.1 = value,
-            None => self.0.push((name.to_owned(), value)),
+    pub fn set(&mut self, name: &str, value: Option<&str>) {
+        let value = value.map(|value| self.push(value));
+        match self.position(name) {
+            Some(at) => self.spans[at].1 = value,
+            None => {
+                let name = self.push(name);
+                self.spans.push((name, value));
+            }
         }
     }
 
     /// Every parameter that has a value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_deref()?)))
+        self.spans.iter().filter_map(|(name, value)| Some((self.part(*name), self.part((*value)?))))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        self.spans.iter().position(|(known, _)| bytes.get(known.0 as usize..known.1 as usize) == Some(name.as_bytes()))
+    }
+
+    fn push(&mut self, text: &str) -> Span {
+        if self.spans.capacity() == 0 {
+            // Enough for most requests, at once.
+            self.text.reserve(96);
+            self.spans.reserve(4);
+        }
+        let start = self.text.len() as u32;
+        self.text.push_str(text);
+        (start, self.text.len() as u32)
+    }
+
+    fn part(&self, span: Span) -> &str {
+        self.text.get(span.0 as usize..span.1 as usize).unwrap_or_default()
     }
 }
 
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Params {
+impl PartialEq for Params {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |params: &Self| -> Vec<(String, Option<String>)> {
+            let owned = |span| params.part(span).to_owned();
+            params.spans.iter().map(|(name, value)| (owned(*name), value.map(owned))).collect()
+        };
+        all(self) == all(other)
+    }
+}
+
+impl Eq for Params {}
+
+impl core::fmt::Debug for Params {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Params {
     fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
-        Self(pairs.into_iter().map(|(n, v)| (n.into(), Some(v.into()))).collect())
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            params.set(name.as_ref(), Some(value.as_ref()));
+        }
+        params
     }
 }
 
@@ -205,12 +274,26 @@ impl Template {
 
     /// The key's name. A parameter that the request does not have reads `*`.
     pub(crate) fn render(&self, params: &Params) -> String {
-        self.join(|name| Some(params.get(name).map_or_else(|| ABSENT.to_owned(), escape))).unwrap_or_default()
+        let mut out = String::new();
+        self.render_into(&mut out, params);
+        out
+    }
+
+    fn render_into(&self, out: &mut String, params: &Params) {
+        self.join(out, |out, name| {
+            match params.get(name) {
+                Some(value) => escape_into(out, value),
+                None => out.push_str(ABSENT),
+            }
+            Some(())
+        });
     }
 
     /// A tag; `None` when a parameter of it is absent: there is nothing to label with it.
     pub(crate) fn render_tag(&self, params: &Params) -> Option<String> {
-        self.join(|name| params.get(name).map(escape))
+        let mut out = String::new();
+        self.join(&mut out, |out, name| params.get(name).map(|value| escape_into(out, value)))?;
+        Some(out)
     }
 
     /// A name to purge. An unknown parameter widens it to what stands before: of `user:a:files:{category}`
@@ -222,18 +305,17 @@ impl Template {
         (whole || certain.params().next().is_some()).then(|| certain.render(params))
     }
 
-    fn join(&self, mut value: impl FnMut(&str) -> Option<String>) -> Option<String> {
-        let mut out = String::new();
-        for segment in &self.0 {
-            if !out.is_empty() {
+    fn join(&self, out: &mut String, mut value: impl FnMut(&mut String, &str) -> Option<()>) -> Option<()> {
+        for (at, segment) in self.0.iter().enumerate() {
+            if at > 0 {
                 out.push(':');
             }
             match segment {
                 Segment::Literal(text) => out.push_str(text),
-                Segment::Param(name) => out.push_str(&value(name)?),
+                Segment::Param(name) => value(out, name)?,
             }
         }
-        Some(out)
+        Some(())
     }
 }
 
@@ -297,7 +379,7 @@ mod tests {
     #[test]
     fn names_of_the_product() {
         let template = Template::parse("user:{userId}:files:{category}").expect("a template");
-        let key = |p| CacheKey::new(1, &template.render(&params(p)));
+        let key = |p| CacheKey::new(1, &template, &params(p));
         assert_eq!(key(&[("userId", "abc123"), ("category", "videos")]).as_str(), "v1/user:abc123:files:videos");
         assert_eq!(key(&[("userId", "a:files"), ("category", "")]).name(), "user:a%3Afiles:files:");
         assert_eq!(key(&[("userId", "é*")]).name(), "user:%C3%A9%2A:files:*");

@@ -108,7 +108,7 @@ const CLASSES: [(&str, bool, &[&str]); 9] = [
 fn subject() -> impl Strategy<Value = Subject> {
     (id(), prop::sample::select(CLASSES.to_vec()), id(), id()).prop_map(|(user, (class, _, names), first, second)| {
         let mut params: Params = names.iter().copied().zip([first, second]).collect();
-        params.set("userId", Some(user.clone()));
+        params.set("userId", Some(&user));
         Subject { user, class, params }
     })
 }
@@ -261,11 +261,11 @@ fn pair() -> impl Strategy<Value = (Subject, Subject)> {
     (subject(), subject(), 0..4).prop_map(|(a, mut b, common)| {
         if common == 1 {
             b.user.clone_from(&a.user);
-            b.params.set("userId", Some(a.user.clone()));
+            b.params.set("userId", Some(&a.user));
         }
         if common == 2 {
             (b.class, b.params) = (a.class, a.params.clone());
-            b.params.set("userId", Some(b.user.clone()));
+            b.params.set("userId", Some(&b.user));
         }
         (a, b)
     })

@@ -61,7 +61,7 @@ fn send(
 ) -> Result<Promise, JsValue> {
     let init = RequestInit::new();
     init.set_method(&wanted.head.method);
-    init.set_headers(&to_headers(&wanted.head.fields)?.into());
+    init.set_headers(&to_headers(&wanted.head.fields));
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&abort.signal()));
     // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.

@@ -28,7 +28,7 @@ impl AtHand {
     pub(crate) fn response(self, delivery: &Delivery) -> Result<Response, JsValue> {
         match self {
             Self::Nothing => convert::response(delivery, None),
-            Self::Bytes(bytes) => convert::from_bytes(&delivery.head, &bytes),
+            Self::Bytes(bytes) => store::from_bytes(&delivery.head, &bytes),
             Self::Stream(body) => convert::response(delivery, Some(body)),
         }
     }

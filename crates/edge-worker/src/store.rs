@@ -8,6 +8,7 @@ use futures_util::future::{Either, select, try_join};
 use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
 use tiercel_core::exchange::{Found, PutPlan};
 use tiercel_core::field::range::ByteRange;
+use tiercel_core::head::ResponseHead;
 use tiercel_core::key::CacheKey;
 use tiercel_core::policy::Policy;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -83,7 +84,7 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
         }
         match (body, plan.length()) {
             (HeldBody::None, _) => Err("there is no body".into()),
-            (HeldBody::Bytes(bytes), _) => write(policy, &plan.key, &convert::from_bytes(&plan.head, &bytes)?).await,
+            (HeldBody::Bytes(bytes), _) => write(policy, &plan.key, &from_bytes(&plan.head, &bytes)?).await,
             (HeldBody::Response(response), Some(length)) if length <= READ_FIRST => {
                 put_read(plan, policy, &response, length).await
             }
@@ -112,7 +113,7 @@ async fn put_read(plan: &PutPlan, policy: &Policy, response: &Response, length: 
     if u64::from(body.byte_length()) != length {
         return Err("the body is not as long as was announced".into());
     }
-    let entry = Response::new_with_opt_buffer_source_and_init(Some(&body), &convert::init(&plan.head)?)?;
+    let entry = Response::new_with_opt_buffer_source_and_init(Some(&body), &convert::init(&plan.head))?;
     write(policy, &plan.key, &entry).await
 }
 
@@ -162,6 +163,11 @@ async fn find(policy: &Policy, looking: impl FnOnce(&Cache) -> Result<Promise, J
             None
         }
     }
+}
+
+/// A response whose body is in memory.
+pub(crate) fn from_bytes(head: &ResponseHead, bytes: &Uint8Array) -> Result<Response, JsValue> {
+    Response::new_with_opt_buffer_source_and_init(Some(bytes), &convert::init(head))
 }
 
 /// Writes a body that is at hand.

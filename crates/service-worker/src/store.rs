@@ -28,12 +28,13 @@ pub(crate) async fn parts(delivery: &Delivery, stored: &Response, pieces: &[Piec
         match piece {
             Piece::Text(text) => parts.push(&text.into()),
             Piece::Bytes(range) => {
-                parts.push(&blob.slice_with_f64_and_f64(range.first as f64, (range.last + 1) as f64)?)
+                let end = (range.last + 1) as f64;
+                parts.push(&blob.slice_with_f64_and_f64(range.first as f64, end)?.into())
             }
         };
     }
     let body = Blob::new_with_blob_sequence(&parts)?;
-    Response::new_with_opt_blob_and_init(Some(&body), &convert::init(&delivery.head)?)
+    Response::new_with_opt_blob_and_init(Some(&body), &convert::init(&delivery.head))
 }
 
 /// Stores the body of `response` as `plan` says.

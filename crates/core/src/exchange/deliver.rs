@@ -25,7 +25,7 @@ pub(super) fn stored(
     now: Timestamp,
 ) -> Delivery {
     let mut head = ResponseHead { status: entry.head.status, fields: dressed(context, entry, trust) };
-    head.fields.set("age", freshness::current_age(&entry.meta, now).to_string());
+    head.fields.set_number("age", freshness::current_age(&entry.meta, now).get());
     let selected = select(context, &mut head, entry.length, AtHand::AnyPart, now);
     let whole = entry.meta.slices.map(|slicing| {
         let about = Whole { fields: &entry.head.fields, slicing, tags: entry.meta.tags.clone(), fetched: None };
@@ -277,7 +277,7 @@ fn dress(context: &Context<'_>, head: &mut ResponseHead, trust: Trust) {
 fn close(context: &Context<'_>, mut head: ResponseHead, body: Body, status: CacheStatus, served: Served) -> Delivery {
     let line = status.member(context.rules.tier.cache_name());
     let line = match head.fields.combined("cache-status") {
-        Some(upstream) => format!("{upstream}, {line}"),
+        Some(upstream) => [upstream, line].join(", "),
         None => line,
     };
     head.fields.set("cache-status", line);

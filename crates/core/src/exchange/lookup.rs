@@ -22,25 +22,25 @@ pub struct Lookup<'e> {
     class: &'e ResourceClass,
     /// The plain key, where a marker of variants would be.
     base: CacheKey,
-    key: CacheKey,
+    variant: Option<CacheKey>,
 }
 
 impl<'e> Lookup<'e> {
     pub(super) fn new(context: Context<'e>, class: &'e ResourceClass, key: CacheKey) -> Self {
-        Self { context, class, base: key.clone(), key }
+        Self { context, class, base: key, variant: None }
     }
 
     /// Where to look.
     #[must_use]
     pub fn key(&self) -> &CacheKey {
-        &self.key
+        self.variant.as_ref().unwrap_or(&self.base)
     }
 
     /// The names under which an answer can be purged, as far as the request tells: the origin may add groups.
     #[must_use]
     pub fn groups(&self) -> Vec<String> {
         let tags = self.class.tags.iter().filter_map(|tag| tag.render_tag(&self.context.params));
-        meta::groups(self.key.name(), tags.collect())
+        meta::groups(self.base.name(), tags.collect())
     }
 
     /// The class, whose name names the cache on a device.
@@ -54,10 +54,10 @@ impl<'e> Lookup<'e> {
     pub fn resolve(self, found: &Found, epochs: &TagEpochs, now: Timestamp) -> Resolved<'e> {
         let entry = match found {
             Found::Nothing => {
-                let fwd = if self.key == self.base { Forward::UriMiss } else { Forward::VaryMiss };
+                let fwd = if self.variant.is_none() { Forward::UriMiss } else { Forward::VaryMiss };
                 return self.fetch(CacheStatus::forward(fwd), None);
             }
-            Found::Entry(entry) if entry.meta.key == self.key.as_str() => entry,
+            Found::Entry(entry) if entry.meta.key == self.key().as_str() => entry,
             Found::Entry(_) | Found::Unreadable => {
                 return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
             }
@@ -148,10 +148,10 @@ impl<'e> Lookup<'e> {
     }
 
     fn variant(mut self, names: &[String]) -> Resolved<'e> {
-        if self.key != self.base {
+        if self.variant.is_some() {
             return self.fetch(CacheStatus::forward(Forward::VaryMiss).because("unreadable-entry"), None);
         }
-        self.key = self.base.variant(&vary::selecting_values(names, self.context.fields()));
+        self.variant = Some(self.base.variant(&vary::selecting_values(names, self.context.fields())));
         Resolved::Variant(self)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Example: `tiercel-edge; hit; ttl=290`, `tiercel-edge; fwd=stale; fwd-status=503; detail="stale-if-error"`
 
-use core::fmt::Write as _;
+use super::push_number;
 
 /// Why the request went forward (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +79,18 @@ impl CacheStatus {
     /// The member, under the name of the cache that says it.
     #[must_use]
     pub fn member(&self, cache: &str) -> String {
-        let mut out = cache.to_owned();
+        let mut out = String::with_capacity(96);
+        out.push_str(cache);
         if self.hit {
             out.push_str("; hit");
         }
         if let Some(fwd) = self.fwd {
-            let _ = write!(out, "; fwd={}", fwd.token());
+            out.push_str("; fwd=");
+            out.push_str(fwd.token());
         }
         if let Some(status) = self.fwd_status {
-            let _ = write!(out, "; fwd-status={status}");
+            out.push_str("; fwd-status=");
+            push_number(&mut out, i64::from(status));
         }
         if self.stored {
             out.push_str("; stored");
@@ -96,10 +99,13 @@ impl CacheStatus {
             out.push_str("; collapsed");
         }
         if let Some(ttl) = self.ttl {
-            let _ = write!(out, "; ttl={ttl}");
+            out.push_str("; ttl=");
+            push_number(&mut out, ttl);
         }
         if let Some(detail) = self.detail {
-            let _ = write!(out, "; detail=\"{detail}\"");
+            out.push_str("; detail=\"");
+            out.push_str(detail);
+            out.push('"');
         }
         out
     }

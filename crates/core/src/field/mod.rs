@@ -9,6 +9,8 @@ pub mod range;
 pub mod server_timing;
 pub mod targeted;
 
+use core::fmt;
+
 /// Fields that never go beyond one connection or one proxy.
 const HOP_BY_HOP: [&str; 10] = [
     "connection",
@@ -24,25 +26,69 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 /// The fields of a message: names in lower case, in order, repeated lines kept apart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields(Vec<(String, String)>);
+///
+/// One text holds all of them, so that a head is read, copied and handed to a runtime in a few steps, however many
+/// fields it has.
+#[derive(Default)]
+pub struct Fields {
+    text: String,
+    lines: Vec<Line>,
+}
+
+/// Where a field line stands in the text.
+#[derive(Clone, Copy)]
+struct Line {
+    name: (u32, u32),
+    value: (u32, u32),
+}
 
 impl Fields {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { text: String::new(), lines: Vec::new() }
+    }
+
+    /// Reads what [`Self::to_text`] writes, as runtimes hand fields over: a name, a value, a name, a value, each followed
+    /// by a line feed, which no field holds (RFC 9110 §5.5). Names are in lower case, as Fetch gives them.
+    #[must_use]
+    pub fn from_text(text: String) -> Self {
+        let mut lines = Vec::with_capacity(24);
+        let (mut start, mut name) = (0, None);
+        for (at, _) in text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n') {
+            let span = (start, at as u32);
+            start = span.1 + 1;
+            match name.take() {
+                None => name = Some(span),
+                Some(name) => lines.push(Line { name, value: span }),
+            }
+        }
+        Self { text, lines }
+    }
+
+    /// Every field for a runtime: see [`Self::from_text`].
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::with_capacity(self.text.len() + 2 * self.lines.len());
+        for (name, value) in self.iter() {
+            for part in [name, "\n", value, "\n"] {
+                text.push_str(part);
+            }
+        }
+        text
     }
 
     /// The first line of the field `name` (lower case).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        let is_it = |line: &&Line| bytes(&self.text, line.name) == name.as_bytes();
+        self.lines.iter().find(is_it).map(|line| part(&self.text, line.value))
     }
 
     /// Every line of the field `name` (lower case), in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        let is_it = move |line: &&Line| bytes(&self.text, line.name) == name.as_bytes();
+        self.lines.iter().filter(is_it).map(|line| part(&self.text, line.value))
     }
 
     /// All lines of a list field joined as RFC 9110 §5.3 allows, or `None` when there is none.
@@ -64,37 +110,59 @@ impl Fields {
     }
 
     /// Adds a line. The name is put in lower case.
-    pub fn append(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_ascii_lowercase(), value.into()));
+    pub fn append(&mut self, name: &str, value: impl AsRef<str>) {
+        let start = self.text.len();
+        self.text.push_str(name);
+        if let Some(written) = self.text.get_mut(start..) {
+            written.make_ascii_lowercase();
+        }
+        let middle = self.text.len();
+        self.text.push_str(value.as_ref());
+        let span = |from: usize, to: usize| (from as u32, to as u32);
+        self.lines.push(Line { name: span(start, middle), value: span(middle, self.text.len()) });
     }
 
     /// Replaces every line of the field by one.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        let name = name.to_ascii_lowercase();
-        self.remove(&name);
-        self.0.push((name, value.into()));
+    pub fn set(&mut self, name: &str, value: impl AsRef<str>) {
+        self.remove(name);
+        self.append(name, value);
+    }
+
+    /// [`Self::set`] for a number.
+    pub fn set_number(&mut self, name: &str, number: u64) {
+        let mut value = String::with_capacity(20);
+        push_number(&mut value, i64::try_from(number).unwrap_or(i64::MAX));
+        self.set(name, value);
     }
 
     /// Takes the field away.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(n, _)| n != name);
+        let Self { text, lines } = self;
+        lines.retain(|line| !bytes(text, line.name).eq_ignore_ascii_case(name.as_bytes()));
     }
 
     /// Keeps the lines for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
-        self.0.retain(|(n, v)| keep(n, v));
+        let Self { text, lines } = self;
+        lines.retain(|line| keep(part(text, line.name), part(text, line.value)));
     }
 
     /// Every line as (name, value).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+        self.lines.iter().map(|line| (part(&self.text, line.name), part(&self.text, line.value)))
+    }
+
+    /// Length of all names and values, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// Takes away the fields of one connection: those that `Connection` names, those that always are (RFC 9110
     /// §7.6.1), and those between a client and the first proxy (RFC 9111 §3.1).
     pub fn remove_hop_by_hop(&mut self) {
         let named = self.tokens("connection");
-        self.0.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && !named.contains(name));
+        self.retain(|name, _| !HOP_BY_HOP.contains(&name) && !named.iter().any(|n| n == name));
     }
 
     /// Whether the field belongs to the connection that it came by (see [`Self::remove_hop_by_hop`]).
@@ -121,7 +189,40 @@ impl Fields {
     }
 }
 
-impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Fields {
+fn bytes(text: &str, span: (u32, u32)) -> &[u8] {
+    text.as_bytes().get(span.0 as usize..span.1 as usize).unwrap_or_default()
+}
+
+fn part(text: &str, span: (u32, u32)) -> &str {
+    text.get(span.0 as usize..span.1 as usize).unwrap_or_default()
+}
+
+/// What is copied is about to be added to.
+impl Clone for Fields {
+    fn clone(&self) -> Self {
+        let mut text = String::with_capacity(self.text.len() + 128);
+        text.push_str(&self.text);
+        let mut lines = Vec::with_capacity(self.lines.len() + 4);
+        lines.extend_from_slice(&self.lines);
+        Self { text, lines }
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Fields {
     fn from_iter<T: IntoIterator<Item = (N, V)>>(lines: T) -> Self {
         let mut fields = Self::new();
         for (name, value) in lines {
@@ -129,6 +230,24 @@ impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Fields {
         }
         fields
     }
+}
+
+/// Writes a number in decimal, without what formatting brings along.
+pub(crate) fn push_number(out: &mut String, number: i64) {
+    let mut digits = [0u8; 20];
+    let (mut at, mut rest) = (digits.len(), number.unsigned_abs());
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push('-');
+    }
+    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
 }
 
 /// Splits at commas that stand outside quoted strings (RFC 9110 §5.6.1), trimming white space, leaving out what is
@@ -207,6 +326,29 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(split_list(text).collect::<Vec<_>>(), members, "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_are_handed_over_as_one_text() {
+        let mut fields: Fields =
+            [("vary", "accept"), ("x-empty", ""), ("set-cookie", "a=1"), ("set-cookie", "b=é")].into_iter().collect();
+        let text = "vary\naccept\nx-empty\n\nset-cookie\na=1\nset-cookie\nb=é\n";
+        assert_eq!(fields.to_text(), text);
+        assert_eq!(Fields::from_text(text.to_owned()), fields);
+        fields.set("Vary", "origin");
+        fields.remove("set-cookie");
+        assert_eq!(fields.to_text(), "x-empty\n\nvary\norigin\n");
+        assert_eq!(fields.size(), "x-emptyvaryorigin".len());
+        assert_eq!(Fields::from_text("half\n".into()), Fields::new());
+    }
+
+    #[test]
+    fn numbers_are_written_as_formatting_would() {
+        for number in [0, 7, 10, -1, 31_536_000, i64::MAX, i64::MIN] {
+            let mut out = String::from("=");
+            push_number(&mut out, number);
+            assert_eq!(out, format!("={number}"));
         }
     }
 

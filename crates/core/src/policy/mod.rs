@@ -277,7 +277,7 @@ impl Policy {
         let mut params = event.params.clone();
         for fact in &rule.facts {
             if let Some([value]) = facts.get(&fact.pointer) {
-                params.set(&fact.name, Some(value.clone()));
+                params.set(&fact.name, Some(value));
             }
         }
         let (rules, purge) = if on_device { (&rule.device, Purge::Hard) } else { (&rule.edge, rule.purge) };
