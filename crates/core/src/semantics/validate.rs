@@ -57,14 +57,31 @@ pub fn identifies(stored: &Fields, not_modified: &Fields) -> bool {
     }
 }
 
-/// Whether the answer to a HEAD speaks of what is stored (RFC 9111 §4.3.5): then it freshens it, and else what is
-/// stored is stale. `length` is that of the stored body in bytes.
+/// What the answer to a HEAD says of what is stored (RFC 9111 §4.3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadSays {
+    /// It is the same, and its fields are to be updated.
+    Same,
+    /// There is another representation by now: what is stored is stale.
+    Other,
+    /// Neither a validator nor a length came. The RFC would take that for the same; we do not.
+    Nothing,
+}
+
+/// Compares validators and length. `length` is that of the stored body, in bytes.
 #[must_use]
-pub fn is_same_by_head(stored: &Fields, length: Option<u64>, head: &Fields) -> bool {
-    let same = |name: &str| head.get(name).is_none_or(|value| stored.get(name) == Some(value));
-    let stated = head.get("content-length");
-    let same_length = stated.is_none_or(|stated| length.is_some() && stated.trim_ascii().parse().ok() == length);
-    same("etag") && same("last-modified") && same_length
+pub fn by_head(stored: &Fields, length: Option<u64>, head: &Fields) -> HeadSays {
+    let same = |name| head.get(name).map(|value| stored.get(name) == Some(value));
+    let same_length =
+        head.get("content-length").map(|stated| length.is_some() && stated.trim_ascii().parse().ok() == length);
+    let found = [same("etag"), same("last-modified"), same_length];
+    if found.contains(&Some(false)) {
+        HeadSays::Other
+    } else if found.contains(&Some(true)) {
+        HeadSays::Same
+    } else {
+        HeadSays::Nothing
+    }
 }
 
 /// Updates a stored response by a 304 or by the answer to a HEAD (RFC 9111 §3.2, §4.3.4, §4.3.5): the fields that
@@ -143,19 +160,22 @@ mod tests {
     }
 
     #[test]
-    fn a_head_confirms_by_validators_and_length() {
+    fn a_head_is_compared_by_validators_and_length() {
+        use HeadSays::{Nothing, Other, Same};
         let stored = fields(&[("etag", "\"a\""), ("last-modified", OLD)]);
         for (length, head, expected) in [
-            (Some(10), &[][..], true),
-            (Some(10), &[("etag", "\"a\""), ("content-length", "10")], true),
-            (Some(10), &[("etag", "\"b\"")], false),
-            (Some(10), &[("etag", "\"a\""), ("last-modified", NEW)], false),
-            (Some(10), &[("etag", "\"a\""), ("content-length", "11")], false),
-            (Some(10), &[("content-length", "ten")], false),
-            (None, &[("etag", "\"a\""), ("content-length", "10")], false),
-            (None, &[("content-length", "ten")], false),
+            (Some(10), &[][..], Nothing),
+            (Some(10), &[("etag", "\"a\"")], Same),
+            (Some(10), &[("content-length", "10")], Same),
+            (Some(10), &[("etag", "\"a\""), ("content-length", "10")], Same),
+            (Some(10), &[("etag", "\"b\"")], Other),
+            (Some(10), &[("etag", "\"a\""), ("last-modified", NEW)], Other),
+            (Some(10), &[("etag", "\"a\""), ("content-length", "11")], Other),
+            (Some(10), &[("content-length", "ten")], Other),
+            (None, &[("etag", "\"a\""), ("content-length", "10")], Other),
+            (None, &[("content-length", "ten")], Other),
         ] {
-            assert_eq!(is_same_by_head(&stored, length, &fields(head)), expected, "{length:?} {head:?}");
+            assert_eq!(by_head(&stored, length, &fields(head)), expected, "{length:?} {head:?}");
         }
     }
 
