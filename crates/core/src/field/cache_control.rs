@@ -87,8 +87,11 @@ impl CacheControl {
 
     fn read(&mut self, line: &str) {
         for directive in split_list(line) {
-            match directive.split_once('=') {
-                Some((name, value)) => self.apply(name.trim_ascii_end(), Some(unquote(value.trim_ascii_start()))),
+            match directive.bytes().position(|byte| byte == b'=') {
+                Some(at) => {
+                    let value = unquote(directive[at + 1..].trim_ascii_start());
+                    self.apply(directive[..at].trim_ascii_end(), Some(value));
+                }
                 None => self.apply(directive, None),
             }
         }

@@ -284,18 +284,19 @@ impl Members<'_> {
     /// Where the first member ends.
     fn end(&mut self, text: &[u8]) -> usize {
         let mut at = 0;
-        while let Some(byte) = text.get(at) {
-            match byte {
-                b',' => return at,
-                b'"' if self.quotes => match closing_quote(text, at) {
-                    Some(closing) => at = closing,
-                    None => self.quotes = false,
-                },
-                _ => {}
+        while let Some(found) = text[at..].iter().position(|byte| matches!(byte, b',' | b'"')) {
+            at += found;
+            if text[at] == b',' {
+                return at;
+            }
+            if self.quotes {
+                let closing = closing_quote(text, at);
+                self.quotes = closing.is_some();
+                at = closing.unwrap_or(at);
             }
             at += 1;
         }
-        at
+        text.len()
     }
 }
 
