@@ -73,6 +73,12 @@ impl Target {
         }
     }
 
+    /// Length of path and query, in bytes.
+    #[must_use]
+    pub fn path_length(&self) -> usize {
+        self.path.len() + self.query.as_ref().map_or(0, |query| query.len() + 1)
+    }
+
     /// The whole URL.
     #[must_use]
     pub fn url(&self) -> String {

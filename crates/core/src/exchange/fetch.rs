@@ -12,15 +12,17 @@ use super::{Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, PutPla
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::field::range::ByteRange;
-use crate::head::{RequestHead, ResponseHead};
+use crate::field::{Fields, http_date};
+use crate::head::{RequestHead, ResponseHead, Target};
 use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta::EntryMeta;
 use crate::policy::{Authority, ResourceClass, Scope, USER_ID};
 use crate::principal::Credential;
-use crate::semantics::freshness::Freshness;
+use crate::semantics::freshness::{self, Freshness};
+use crate::semantics::located::located;
 use crate::semantics::storable::{self, NoStoreReason};
-use crate::semantics::{freshness, validate};
+use crate::semantics::validate::{self, HeadSays};
 use crate::slice::Slicing;
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -61,6 +63,8 @@ pub enum PassReason {
     TooLong,
     /// The connection is to be upgraded.
     Upgrade,
+    /// `If-Match` or `If-Unmodified-Since`: only the origin can tell (RFC 9111 §4.3.2).
+    Precondition,
 }
 
 impl PassReason {
@@ -77,6 +81,7 @@ impl PassReason {
             Self::AmbiguousQuery => "ambiguous-query",
             Self::TooLong => "too-long",
             Self::Upgrade => "upgrade",
+            Self::Precondition => "precondition",
         }
     }
 }
@@ -321,8 +326,10 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
     if unsafe_method && (200..400).contains(&head.status) {
         let named = cache_groups::parse(&head.fields, CACHE_GROUP_INVALIDATION);
         found.names.extend(named);
-        // RFC 9111 §4.4: what the target URI names has changed.
-        found.names.extend(target_key(context));
+        // RFC 9111 §4.4: what the target URI names has changed, and what the answer says is the same or new.
+        let target = &context.request.target;
+        found.names.extend(target_key(context, target));
+        found.names.extend(located(target, &head.fields).filter_map(|target| target_key(context, &target)));
     }
     found.names.sort_unstable();
     found.names.dedup();
@@ -332,13 +339,13 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
     (found.wipe || !found.names.is_empty()).then_some(found)
 }
 
-/// The key of a GET for the same URL, where the origin's word rules.
-fn target_key(context: &Context<'_>) -> Option<String> {
-    let class = context.rules.class("GET", &context.request.target.path)?.0;
+/// The key of a GET for this URL, where the origin's word rules.
+fn target_key(context: &Context<'_>, target: &Target) -> Option<String> {
+    let class = context.rules.class("GET", &target.path)?.0;
     if class.authority != Authority::Origin {
         return None;
     }
-    let get = RequestHead { method: "GET".into(), ..context.request.clone() };
+    let get = RequestHead { method: "GET".into(), target: target.clone(), fields: Fields::new() };
     match receive::receive(context.rules, get, Credential::None, context.began) {
         super::Received::Lookup(lookup) => Some(lookup.key().name().to_owned()),
         _ => None,
@@ -364,10 +371,35 @@ impl Fill<'_> {
         {
             return self.not_modified(context, entry, &head, epochs, now);
         }
-        if is_passing_failure(head.status) && self.serves_on_error(epochs) {
+        let by_origin = self.class.authority == Authority::Origin;
+        if by_origin && !head.fields.has("date") {
+            // RFC 9110 §6.6.1: who receives an answer without a Date gives it one.
+            head.fields.set("date", http_date::write(now));
+        }
+        if by_origin
+            && head.status == 200
+            && context.request.method == "HEAD"
+            && let Some((entry, freshness)) = &self.entry
+            && entry.head.status == 200
+        {
+            // RFC 9111 §4.3.5. What was stale already stays as it is: it may still be served on a failure.
+            let store = match validate::by_head(&entry.head.fields, entry.length, &head.fields) {
+                HeadSays::Same => return self.not_modified(context, entry, &head, epochs, now),
+                HeadSays::Other if freshness.is_fresh() => self.remove(),
+                HeadSays::Other | HeadSays::Nothing => StoreAction::Keep,
+            };
+            let ttl = Some(freshness.ttl());
+            let status = CacheStatus { ttl, ..self.status.clone() }.because(NoStoreReason::Method.token());
+            let delivery = deliver::fetched(context, head, status, deliver::Trust::Policy, now);
+            return Conclusion { delivery, store, invalidation: None };
+        }
+        if self.is_passing_failure(head.status) && self.serves_on_error(epochs) {
             return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
         }
-        let verdict = if part { Err(NoStoreReason::Partial) } else { self.plan(context, &head, None, epochs, now) };
+        let verdict = match part {
+            true => Err(NoStoreReason::Partial),
+            false => self.judge(context, &head).and_then(|()| self.plan(context, &head, None, epochs, now)),
+        };
         let mut status = self.status.clone();
         let mut trust = deliver::Trust::Policy;
         let store = match verdict {
@@ -383,7 +415,7 @@ impl Fill<'_> {
                     trust = deliver::Trust::Nobody;
                 }
                 // A passing refusal (408, 429, 5xx) changes nothing; any other answer is what the origin has now.
-                let passing = is_passing_failure(head.status) || head.status == 408 || head.status >= 500;
+                let passing = self.is_passing_failure(head.status) || head.status == 408 || head.status >= 500;
                 if reason.replaces() && !passing { self.remove() } else { StoreAction::Keep }
             }
         };
@@ -406,7 +438,7 @@ impl Fill<'_> {
         };
         let index = wanted.first / wanted.len();
         let cut = (slicing.count() > 1).then_some(slicing);
-        let verdict = self.plan(context, &whole, cut, epochs, now);
+        let verdict = self.judge(context, &whole).and_then(|()| self.plan(context, &whole, cut, epochs, now));
         deliver::default_etag(context, &mut whole.fields, whole.status, now);
         let mut status = CacheStatus { fwd_status: Some(206), ..self.status.clone() };
         match &verdict {
@@ -441,11 +473,23 @@ impl Fill<'_> {
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
+        let fwd_status = (head.status != 200).then_some(head.status);
+        let mut meta = entry.meta.clone();
+        if head.status == 304 && !validate::identifies(&entry.head.fields, &head.fields) {
+            // RFC 9111 §4.3.4: it must not update what it does not name. The next request asks for the whole.
+            meta.received = now;
+            let status = CacheStatus { fwd_status, ttl: Some(0), ..self.status.clone() }.because("another-validator");
+            let store = StoreAction::Remove(self.keys(entry));
+            let entry = entry.freshened(meta, entry.head.fields.clone());
+            let delivery = deliver::stored(context, &entry, status, Served::Fresh, deliver::Trust::Policy, now);
+            return Conclusion { delivery, store, invalidation: None };
+        }
         let mut fresh = entry.head.clone();
         validate::freshen(&mut fresh.fields, &head.fields, now);
-        let mut meta = entry.meta.clone();
-        let mut status = CacheStatus { fwd_status: Some(304), ..self.status.clone() };
-        let (store, trust) = match self.plan(context, &fresh, entry.meta.slices, epochs, now) {
+        let mut status = CacheStatus { fwd_status, ..self.status.clone() };
+        let verdict = storable::judge_stored(self.class, &context.request, &fresh, context.rules.tier.is_shared());
+        let verdict = verdict.and_then(|()| self.plan(context, &fresh, entry.meta.slices, epochs, now));
+        let (store, trust) = match verdict {
             Ok((plan, ttl)) => {
                 status.ttl = Some(ttl);
                 status.stored = true;
@@ -467,6 +511,10 @@ impl Fill<'_> {
         Conclusion { delivery, store, invalidation: None }
     }
 
+    fn judge(&self, context: &Context<'_>, head: &ResponseHead) -> Result<(), NoStoreReason> {
+        storable::judge(self.class, &context.request, head, context.rules.tier.is_shared())
+    }
+
     /// How to store `head`, and its freshness left in seconds; or why not. With `slices` it has no body of its own.
     fn plan(
         &self,
@@ -476,7 +524,6 @@ impl Fill<'_> {
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Result<(PutPlan, i64), NoStoreReason> {
-        storable::judge(self.class, &context.request, head, context.rules.tier.is_shared())?;
         let length = entry::whole_length(&head.fields);
         if slices.is_none() && length.is_some_and(|length| length > LONGEST_WHOLE) {
             return Err(NoStoreReason::TooLarge);
@@ -532,6 +579,12 @@ impl Fill<'_> {
         keep(deliver::stored(context, entry, status, served, deliver::Trust::Policy, now))
     }
 
+    /// The statuses that RFC 5861 §4 counts as errors. Where the policy rules also 429: the origin will answer again
+    /// later.
+    fn is_passing_failure(&self, status: u16) -> bool {
+        matches!(status, 500 | 502 | 503 | 504) || (status == 429 && self.class.authority == Authority::Policy)
+    }
+
     /// A purge may have come since the entry was found.
     fn serves_on_error(&self, epochs: &TagEpochs) -> bool {
         let usable = |entry: &StoredEntry| epochs.purged(&entry.meta) != Some(Purge::Hard);
@@ -549,9 +602,4 @@ fn names_another_user(context: &Context<'_>, class: &ResourceClass, head: &Respo
     let groups = cache_groups::parse(&head.fields, cache_groups::CACHE_GROUPS);
     let mut own = class.tags.iter().filter(|tag| tag.params().any(|p| p == USER_ID));
     !groups.is_empty() && own.any(|tag| tag.render_tag(&context.params).is_some_and(|tag| !groups.contains(&tag)))
-}
-
-/// The statuses that RFC 5861 §4 counts as errors, and 429: the origin will answer again later.
-const fn is_passing_failure(status: u16) -> bool {
-    matches!(status, 429 | 500 | 502 | 503 | 504)
 }

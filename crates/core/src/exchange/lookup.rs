@@ -11,9 +11,10 @@ use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta;
 use crate::policy::{Authority, ResourceClass, Scope};
+use crate::semantics::asked::{self, Verdict};
 use crate::semantics::freshness::{self, Freshness};
 use crate::semantics::vary;
-use crate::time::{DeltaSeconds, Timestamp};
+use crate::time::Timestamp;
 
 /// A request that may have an answer in the store.
 #[derive(Debug)]
@@ -79,7 +80,9 @@ impl<'e> Lookup<'e> {
             freshness.revalidate = true;
             freshness.usable_on_error = true;
         }
-        match self.verdict(&freshness) {
+        let asked = self.asked();
+        asked::allow_on_error(&asked, &mut freshness);
+        match asked::verdict(&asked, &freshness) {
             Verdict::Fresh => {
                 let status = match self.context.waited {
                     None => CacheStatus::hit(freshness.ttl()),
@@ -89,7 +92,8 @@ impl<'e> Lookup<'e> {
                 };
                 Resolved::Deliver(deliver::stored(&self.context, entry, status, Served::Fresh, Trust::Policy, now))
             }
-            Verdict::Stale { refresh } => {
+            verdict @ (Verdict::StaleWhileRevalidate | Verdict::MaxStale) => {
+                let refresh = verdict == Verdict::StaleWhileRevalidate;
                 let detail = if refresh { "stale-while-revalidate" } else { "max-stale" };
                 let status = CacheStatus::hit(freshness.ttl()).because(detail);
                 let delivery = deliver::stored(&self.context, entry, status, Served::Stale, Trust::Policy, now);
@@ -113,37 +117,11 @@ impl<'e> Lookup<'e> {
         }
     }
 
-    fn verdict(&self, freshness: &Freshness) -> Verdict {
-        let fresh = freshness.is_fresh();
-        if self.class.authority == Authority::Origin {
-            // The client's directives count where the origin's do (RFC 9111 §5.2.1).
-            let text = self.context.fields().combined("cache-control");
-            let asked = match &text {
-                Some(text) => CacheControl::parse(text),
-                // RFC 9111 §5.4: Pragma counts when there is no Cache-Control.
-                None => CacheControl {
-                    no_cache: self.context.fields().tokens("pragma").iter().any(|t| t == "no-cache"),
-                    ..CacheControl::default()
-                },
-            };
-            let too_old = asked.max_age.is_some_and(|max| freshness.age > max);
-            let too_short = asked.min_fresh.is_some_and(|min| freshness.lifetimes.ttl.minus(freshness.age) < min);
-            if asked.no_cache || too_old || too_short {
-                return Verdict::Forward(Forward::Request);
-            }
-            let allowed = asked.max_stale.unwrap_or(DeltaSeconds::ZERO);
-            let staleness = freshness.age.minus(freshness.lifetimes.ttl);
-            if !fresh && !freshness.revalidate && !freshness.strict && asked.max_stale.is_some() && staleness <= allowed
-            {
-                return Verdict::Stale { refresh: false };
-            }
-        }
-        if fresh {
-            Verdict::Fresh
-        } else if freshness.serves_while_revalidating() {
-            Verdict::Stale { refresh: true }
-        } else {
-            Verdict::Forward(Forward::Stale)
+    /// What the client asks of the cache, which counts where the origin's word rules (RFC 9111 §5.2.1).
+    fn asked(&self) -> CacheControl {
+        match self.class.authority {
+            Authority::Origin => CacheControl::asked(self.context.fields()),
+            Authority::Policy => CacheControl::default(),
         }
     }
 
@@ -156,8 +134,7 @@ impl<'e> Lookup<'e> {
     }
 
     fn fetch(self, status: CacheStatus, entry: Option<(Arc<StoredEntry>, Freshness)>) -> Resolved<'e> {
-        let asked = self.context.fields().combined("cache-control").unwrap_or_default();
-        if self.class.authority == Authority::Origin && CacheControl::parse(&asked).only_if_cached {
+        if self.asked().only_if_cached {
             // RFC 9111 §5.2.1.7
             return Resolved::Deliver(deliver::refusal(
                 &self.context,
@@ -168,10 +145,4 @@ impl<'e> Lookup<'e> {
         }
         Resolved::Fetch(Fetch::new(self.context, self.class, self.base, status, entry))
     }
-}
-
-enum Verdict {
-    Fresh,
-    Stale { refresh: bool },
-    Forward(Forward),
 }

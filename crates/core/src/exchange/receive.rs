@@ -21,7 +21,17 @@ const LONGEST_URL: usize = 8 << 10;
 /// What `application/x-www-form-urlencoded` leaves as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
-pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credential, now: Timestamp) -> Received<'_> {
+pub(crate) fn receive(
+    rules: &Ruleset,
+    mut request: RequestHead,
+    credential: Credential,
+    now: Timestamp,
+) -> Received<'_> {
+    let upgrade = request.fields.has("upgrade");
+    if !upgrade {
+        // Here, because what is stored must be selected by the fields that the origin saw (RFC 9110 §7.6.1).
+        request.fields.remove_hop_by_hop();
+    }
     let principal = match &credential {
         Credential::Verified(principal) => Some(principal.clone()),
         Credential::None | Credential::Rejected(_) => None,
@@ -41,7 +51,7 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
         context.event = event(rules, &context.request, context.principal.as_ref());
         return pass(context, PassReason::Method);
     }
-    if context.request.fields.has("upgrade") {
+    if upgrade {
         return pass(context, PassReason::Upgrade);
     }
     // A copy of the path, because the values borrow from it while the context moves on.
@@ -56,7 +66,11 @@ pub(crate) fn receive(rules: &Ruleset, request: RequestHead, credential: Credent
     if rules.tier.lifetimes(class).is_none() {
         return pass(context, PassReason::NeverStored);
     }
-    if context.request.fields.size() > LONGEST_HEAD || context.request.target.path_and_query().len() > LONGEST_URL {
+    let precondition = context.request.fields.has("if-match") || context.request.fields.has("if-unmodified-since");
+    if precondition && class.authority == Authority::Origin {
+        return pass(context, PassReason::Precondition);
+    }
+    if context.request.fields.size() > LONGEST_HEAD || context.request.target.path_length() > LONGEST_URL {
         return pass(context, PassReason::TooLong);
     }
     if class.authority == Authority::Policy && is_ambiguous_path(&path, pattern) {
