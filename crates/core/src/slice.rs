@@ -68,8 +68,8 @@ impl Slicing {
     /// ```
     pub fn covering(self, wanted: ByteRange) -> impl Iterator<Item = SlicePart> {
         let last = wanted.last.min(self.complete - 1);
-        let indices = if wanted.first > last { 1..=0 } else { wanted.first / self.length..=last / self.length };
-        indices.map(move |index| {
+        let indices = (wanted.first <= last).then(|| wanted.first / self.length..=last / self.length);
+        indices.into_iter().flatten().map(move |index| {
             let start = index * self.length;
             let take = ByteRange { first: wanted.first.max(start) - start, last: (last - start).min(self.length - 1) };
             SlicePart { index, take }

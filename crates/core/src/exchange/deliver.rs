@@ -1,6 +1,6 @@
 //! Last step: every field of an answer is written here, for every tier.
 
-use super::entry::StoredEntry;
+use super::entry::{self, StoredEntry};
 use super::sliced::{Piece, Sliced, Whole};
 use super::{Body, Context, Delivery, FetchFailure, Served};
 use crate::field::Fields;
@@ -49,7 +49,7 @@ pub(super) fn fetched(
     now: Timestamp,
 ) -> Delivery {
     age_of_fetched(context, &mut head.fields);
-    let length = head.fields.get("content-length").and_then(|l| l.parse().ok());
+    let length = entry::whole_length(&head.fields);
     let body = match select(context, &mut head, length, AtHand::Whole, now) {
         Selected::Nothing => Body::Empty,
         Selected::Whole | Selected::Pieces(_) => Body::Fetched,
@@ -64,10 +64,11 @@ pub(super) fn sliced(
     mut head: ResponseHead,
     whole: Sliced,
     status: CacheStatus,
+    trust: Trust,
     now: Timestamp,
 ) -> Delivery {
     age_of_fetched(context, &mut head.fields);
-    dress(context, &mut head, Trust::Policy);
+    dress(context, &mut head, trust);
     let body = match select(context, &mut head, Some(whole.complete()), AtHand::AnyPart, now) {
         Selected::Nothing => Body::Empty,
         selected => cut(whole, selected),

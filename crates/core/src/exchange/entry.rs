@@ -213,7 +213,7 @@ pub(super) fn whole_length(fields: &Fields) -> Option<u64> {
 /// The length of the whole body that a stored head states, also where the store cut a part out of it.
 fn stated_length(fields: &Fields) -> Option<u64> {
     let of_a_part = fields.get("content-range").and_then(content_range).map(|(_, complete)| complete);
-    of_a_part.or_else(|| fields.get("content-length")?.parse().ok())
+    of_a_part.or_else(|| whole_length(fields))
 }
 
 /// Printable ASCII without space or comma.

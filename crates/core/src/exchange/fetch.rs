@@ -182,7 +182,7 @@ impl<'e> Fetch<'e> {
                 validate::add_validators(fields, &entry.head.fields);
             }
             if let Some(slice) = self.slice() {
-                fields.set("range", sliced::asked(slice));
+                sliced::ask(&mut request, slice);
             }
         }
         request
@@ -197,8 +197,8 @@ impl<'e> Fetch<'e> {
             206 => sliced::whole_of(fill.class, answer, wanted).is_none_or(|(whole, _)| {
                 storable::judge(fill.class, &self.context.request, &whole, self.context.rules.tier.is_shared()).is_err()
             }),
-            // Not the client's mistake: it asked for no range, or for one that may not count.
-            416 => wanted.first == 0 || self.context.fields().has("if-range"),
+            // Not the client's mistake: it asked for no range, or on a condition that comes first.
+            416 => wanted.first == 0 || is_conditional(self.context.fields()),
             _ => false,
         }
     }
@@ -292,6 +292,11 @@ impl Context<'_> {
         }
         OriginRequest { head, timeout: Some(class.timeout), revalidate: !shared }
     }
+}
+
+/// Whether a client's range counts only where its own condition holds (RFC 9110 §13.2.2).
+fn is_conditional(fields: &Fields) -> bool {
+    ["if-range", "if-none-match", "if-modified-since"].iter().any(|name| fields.has(name))
 }
 
 fn keep(delivery: Delivery) -> Conclusion {
@@ -441,9 +446,15 @@ impl Fill<'_> {
         let verdict = self.judge(context, &whole).and_then(|()| self.plan(context, &whole, cut, epochs, now));
         deliver::default_etag(context, &mut whole.fields, whole.status, now);
         let mut status = CacheStatus { fwd_status: Some(206), ..self.status.clone() };
+        let mut trust = deliver::Trust::Policy;
         match &verdict {
             Ok((_, ttl)) => (status.stored, status.ttl) = (true, Some(*ttl)),
-            Err(reason) => status.detail = Some(reason.token()),
+            Err(reason) => {
+                status.detail = Some(reason.token());
+                if reason.is_doubt() {
+                    trust = deliver::Trust::Nobody;
+                }
+            }
         }
         let tags = entry::tags(context, self.class, head);
         let about = Whole { fields: &head.fields, slicing, tags, fetched: Some(index) };
@@ -458,9 +469,10 @@ impl Fill<'_> {
                 slice.marker = Some((plan.key, plan.head));
                 StoreAction::Put(slice)
             }
+            Err(reason) if reason.replaces() => self.remove(),
             Err(_) => StoreAction::Keep,
         };
-        let delivery = deliver::sliced(context, whole, sliced, status, now);
+        let delivery = deliver::sliced(context, whole, sliced, status, trust, now);
         Conclusion { delivery, store, invalidation: None }
     }
 
@@ -486,6 +498,9 @@ impl Fill<'_> {
         }
         let mut fresh = entry.head.clone();
         validate::freshen(&mut fresh.fields, &head.fields, now);
+        if entry.meta.slices.is_some() {
+            sliced::keep_version(&entry.head.fields, &mut fresh.fields);
+        }
         let mut status = CacheStatus { fwd_status, ..self.status.clone() };
         let verdict = storable::judge_stored(self.class, &context.request, &fresh, context.rules.tier.is_shared());
         let verdict = verdict.and_then(|()| self.plan(context, &fresh, entry.meta.slices, epochs, now));

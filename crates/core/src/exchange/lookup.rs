@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::deliver::{self, Trust};
 use super::entry::{Found, StoredEntry};
-use super::{Context, Fetch, Resolved, Served};
+use super::{Context, Fetch, Resolved, Served, sliced};
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
@@ -69,6 +69,9 @@ impl<'e> Lookup<'e> {
         let purged = epochs.hit(&entry.groups, entry.meta.requested);
         if purged == Some(Purge::Hard) {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("purged"), None);
+        }
+        if entry.meta.slices.is_some() && !sliced::has_version(&entry.head.fields) {
+            return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
         }
         if !entry.meta.vary.is_empty() {
             return self.variant(&entry.meta.vary);

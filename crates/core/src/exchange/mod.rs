@@ -90,14 +90,16 @@ pub struct Conclusion {
 
 impl Conclusion {
     /// Whether those who wait for the same answer can look it up once it is stored: `None` when that cannot be told
-    /// of the next answer either, because the origin failed or a purge came between.
+    /// of the next answer either, because the origin failed, a purge came between, or it was this request that was
+    /// refused.
     #[must_use]
     pub fn is_shareable(&self) -> Option<bool> {
         let Delivery { head, status, served, .. } = &self.delivery;
         let passing = head.status >= 500 || *served != Served::Fresh;
+        let says_nothing = [NoStoreReason::PurgedMeanwhile, NoStoreReason::Refusal, NoStoreReason::RequestNoStore];
         match self.store {
             StoreAction::Put(_) | StoreAction::Freshen(_) => Some(true),
-            _ if passing || status.detail == Some(NoStoreReason::PurgedMeanwhile.token()) => None,
+            _ if passing || says_nothing.iter().any(|reason| status.detail == Some(reason.token())) => None,
             StoreAction::Keep | StoreAction::Remove(_) => Some(false),
         }
     }

@@ -11,11 +11,11 @@ use crate::field::etag::EntityTag;
 use crate::field::range::{self, ByteRange};
 use crate::field::{Fields, http_date};
 use crate::head::ResponseHead;
-use crate::invalidation::TagEpochs;
+use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta::EntryMeta;
-use crate::policy::ResourceClass;
-use crate::semantics::vary;
+use crate::policy::{ResourceClass, Scope};
+use crate::semantics::{storable, validate, vary};
 use crate::slice::{SlicePart, Slicing};
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -40,6 +40,7 @@ pub struct Sliced {
     version: Version,
     request: OriginRequest,
     class: String,
+    scope: Scope,
     retention: DeltaSeconds,
     tags: Vec<String>,
 }
@@ -102,12 +103,14 @@ impl Sliced {
         &self.base
     }
 
-    /// Whether what was found is this slice, whole and not purged.
+    /// Whether what was found is this slice, whole and not purged. A soft purge asks for the version, which the head
+    /// has answered; the bytes of a version do not change.
     #[must_use]
     pub fn accepts(&self, index: u64, found: &Found, epochs: &TagEpochs) -> bool {
         let (Some(entry), Some(range)) = (found.entry(), self.slicing.range(index)) else { return false };
         let is_it = entry.meta.key == self.key(index).as_str() && entry.length == Some(range.len());
-        is_it && epochs.purged(&entry.meta).is_none()
+        let is_doubtful = epochs.are_unreadable() && self.scope == Scope::User;
+        is_it && !is_doubtful && epochs.purged(&entry.meta) != Some(Purge::Hard)
     }
 
     /// The request for a slice, on the condition that the version is still this one (RFC 9110 §13.1.1, §13.1.4).
@@ -115,7 +118,7 @@ impl Sliced {
     pub fn request(&self, index: u64) -> OriginRequest {
         let mut request = self.request.clone();
         let range = self.slicing.range(index).unwrap_or(self.slicing.whole());
-        request.head.fields.set("range", asked(range));
+        ask(&mut request, range);
         match &self.version {
             Version::Tag(tag) => request.head.fields.set("if-match", tag.as_str()),
             Version::Modified(date) => request.head.fields.set("if-unmodified-since", date.as_str()),
@@ -124,7 +127,7 @@ impl Sliced {
     }
 
     /// Judges the answer to [`Self::request`]: `requested` is when it was sent, `now` when its head came. `Ok(None)`:
-    /// it may be sent, but was purged meanwhile and is not stored.
+    /// it may be sent, but not stored: it was purged meanwhile, or its origin says so by now.
     ///
     /// # Errors
     /// When it is not this slice.
@@ -139,17 +142,19 @@ impl Sliced {
         let wanted = self.slicing.range(index);
         match head.status {
             206 => {}
-            429 | 500.. => return Err(SliceFailure::Failed),
+            // What may be another time (RFC 9110 §15.5.9, §15.6; RFC 6585 §4; RFC 8470 §5.2).
+            408 | 425 | 429 | 500.. => return Err(SliceFailure::Failed),
             _ => return Err(SliceFailure::Changed),
         }
-        let stated = head.fields.get("content-range").and_then(range::content_range);
-        let is_it =
-            stated.is_some_and(|(range, complete)| Some(range) == wanted && complete == self.slicing.complete());
+        let is_it = stated(&head.fields)
+            .is_some_and(|(range, complete)| Some(range) == wanted && complete == self.slicing.complete());
         if !is_it || Version::of(&head.fields).as_ref() != Some(&self.version) {
             return Err(SliceFailure::Changed);
         }
         let plan = self.plan(index, requested, now);
-        Ok(EntryMeta::of(&plan.head.fields).filter(|meta| epochs.purged(meta).is_none()).map(|_| plan))
+        let is_fresh = EntryMeta::of(&plan.head.fields).is_some_and(|meta| epochs.purged(&meta).is_none());
+        let may_be_stored = storable::judge_slice(self.scope, &head.fields).is_ok();
+        Ok(Some(plan).filter(|_| is_fresh && may_be_stored))
     }
 
     /// How a slice is stored.
@@ -211,11 +216,6 @@ pub(super) fn first_wanted(class: &ResourceClass, context: &Context<'_>) -> Opti
     Some(ByteRange { first, last: first.checked_add(length - 1)? })
 }
 
-/// `Range` for these bytes.
-pub(super) fn asked(range: ByteRange) -> String {
-    format!("bytes={}-{}", range.first, range.last)
-}
-
 /// The whole that a 206 for `wanted` is a slice of: its head as a 200, and how it is cut. `None` when the answer is
 /// no such slice, or nothing tells its versions apart.
 pub(super) fn whole_of(
@@ -223,18 +223,54 @@ pub(super) fn whole_of(
     head: &ResponseHead,
     wanted: ByteRange,
 ) -> Option<(ResponseHead, Slicing)> {
-    let (range, complete) = head.fields.get("content-range").and_then(range::content_range)?;
+    let (range, complete) = stated(&head.fields)?;
     let slicing = Slicing::new(wanted.len(), complete)?;
     let is_it = head.status == 206 && slicing.range(wanted.first / wanted.len()) == Some(range);
-    // What is encoded on the way, or selected by the request, is another body for another client.
-    let is_one = !head.fields.has("content-encoding") && vary::selecting_fields(class, head).is_empty();
-    if !is_it || !is_one || Version::of(&head.fields).is_none() {
+    // What is selected by the request is another body for another client.
+    let is_one = vary::selecting_fields(class, head).is_empty();
+    if !is_it || !is_one || !has_version(&head.fields) {
         return None;
     }
     let mut head = ResponseHead { status: 200, fields: head.fields.clone() };
     head.fields.remove("content-range");
     head.fields.set("content-length", complete.to_string());
     Some((head, slicing))
+}
+
+/// The part that an answer says it has, and the length of the whole; `None` where its body is not those bytes: another
+/// length is announced, or it is encoded on the way, so that positions in it are not those in the representation.
+fn stated(fields: &Fields) -> Option<(ByteRange, u64)> {
+    let (range, complete) = fields.get("content-range").and_then(range::content_range)?;
+    let length = fields.get("content-length");
+    let is_whole = length.is_none_or(|length| length.trim().parse() == Ok(range.len()));
+    (is_whole && !fields.has("content-encoding")).then_some((range, complete))
+}
+
+/// Whether versions can be told apart by these fields.
+pub(super) fn has_version(fields: &Fields) -> bool {
+    Version::of(fields).is_some()
+}
+
+/// The fields of a head that was validated, without losing what its slices are stored by: a 304 may name it by a weak
+/// tag.
+pub(super) fn keep_version(stored: &Fields, fresh: &mut Fields) {
+    if has_version(fresh) {
+        return;
+    }
+    for name in ["etag", "last-modified"] {
+        fresh.remove(name);
+        for value in stored.all(name) {
+            fresh.append(name, value);
+        }
+    }
+}
+
+/// The request for these bytes, and for no others: the client's conditions are answered here, and its encodings are not
+/// those of a part.
+pub(super) fn ask(request: &mut OriginRequest, range: ByteRange) {
+    let fields = &mut request.head.fields;
+    fields.set("range", format!("bytes={}-{}", range.first, range.last));
+    fields.set("accept-encoding", "identity");
 }
 
 /// What a body in slices is known by.
@@ -251,14 +287,17 @@ impl Whole<'_> {
     /// All of it, to be sent; `None` when nothing tells its versions apart.
     pub(super) fn of(self, context: &Context<'_>, base: CacheKey) -> Option<Sliced> {
         let class = context.class?;
+        let mut request = context.origin_request(class);
+        validate::strip_conditions(&mut request.head.fields);
         Some(Sliced {
             pieces: vec![Piece::Bytes(self.slicing.whole())],
             slicing: self.slicing,
             fetched: self.fetched,
             base,
             version: Version::of(self.fields)?,
-            request: context.origin_request(class),
+            request,
             class: class.name.clone(),
+            scope: class.scope,
             retention: context.rules.lifetimes(class).retention(),
             tags: self.tags,
         })

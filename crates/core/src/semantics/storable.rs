@@ -114,12 +114,7 @@ pub fn judge_stored(
     if blames_the_request(response.status) {
         return Err(NoStoreReason::Refusal);
     }
-    if response.fields.has("set-cookie") {
-        return Err(NoStoreReason::SetCookie);
-    }
-    if response.fields.list("vary").any(|name| !vary::is_field_name(name)) {
-        return Err(NoStoreReason::VaryStar);
-    }
+    is_for_all(&response.fields)?;
     let length = response.fields.get("content-length").and_then(|l| l.parse::<u64>().ok());
     if length.is_some_and(|l| l > class.max_body) {
         return Err(NoStoreReason::TooLarge);
@@ -128,6 +123,16 @@ pub fn judge_stored(
         Authority::Policy => by_policy(class, response, shared),
         Authority::Origin => by_origin(request, response, shared),
     }
+}
+
+/// Judges a part of a body whose head is stored, for the shared store of a class of this scope: the origin may have
+/// come to say otherwise since.
+///
+/// # Errors
+/// The reason why it must not be stored.
+pub fn judge_slice(scope: Scope, part: &Fields) -> Result<(), NoStoreReason> {
+    is_for_all(part)?;
+    may_be_kept(scope, &CacheControl::of(part))
 }
 
 /// The policy says that the class is cacheable. An origin that says `no-store`, or `private` on what the
@@ -143,10 +148,26 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
         let says_so = CacheControl::parse(class.browser.as_deref().unwrap_or("")).no_store;
         return if cc.no_store && !says_so { Err(NoStoreReason::ResponseNoStore) } else { Ok(()) };
     }
+    may_be_kept(class.scope, &cc)
+}
+
+/// An answer that makes a cookie, or is selected by what no key can hold, is meant for one client.
+fn is_for_all(fields: &Fields) -> Result<(), NoStoreReason> {
+    if fields.has("set-cookie") {
+        return Err(NoStoreReason::SetCookie);
+    }
+    if fields.list("vary").any(|name| !vary::is_field_name(name)) {
+        return Err(NoStoreReason::VaryStar);
+    }
+    Ok(())
+}
+
+/// What an origin says against keeping, where the policy is for it.
+fn may_be_kept(scope: Scope, cc: &CacheControl) -> Result<(), NoStoreReason> {
     if cc.no_store {
         return Err(NoStoreReason::ResponseNoStore);
     }
-    if class.scope == Scope::Public && (cc.private || cc.private_fields) {
+    if scope == Scope::Public && (cc.private || cc.private_fields) {
         return Err(NoStoreReason::Private);
     }
     Ok(())

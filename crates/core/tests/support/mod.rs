@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod answers;
+pub(crate) mod edge;
+pub(crate) mod film;
+
 use std::collections::HashMap;
 
 use tiercel_core::engine::{Engine, Tier};
