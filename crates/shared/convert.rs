@@ -1,24 +1,29 @@
 //! The runtime's requests and responses ⇄ the core's heads, for the two tiers that have them. Nothing is decided here.
 
+use js_sys::Array;
 use tiercel_core::exchange::{Body, Delivery};
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
-use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::{ReadableStream, Request, Response, ResponseInit};
+use wasm_bindgen::prelude::*;
+use web_sys::{ReadableStream, Request, Response};
 
 use crate::fields::{from_headers, to_headers};
 
 #[wasm_bindgen(inline_js = r#"
 export function requestText(request) {
-  let text = request.method + "\n" + request.url + "\n";
-  request.headers.forEach((value, name) => { text += name + "\n" + value + "\n"; });
+  let text = `${request.method}\n${request.url}\n`;
+  request.headers.forEach((value, name) => { text += `${name}\n${value}\n`; });
   return text;
+}
+export function respond(status, headers, body) {
+  return new Response(body, { status, headers });
 }
 "#)]
 extern "C" {
     #[wasm_bindgen(js_name = requestText)]
     fn request_text(request: &Request) -> String;
+    #[wasm_bindgen(catch)]
+    fn respond(status: u16, headers: Array, body: &JsValue) -> Result<Response, JsValue>;
 }
 
 pub(crate) fn request_head(request: &Request) -> RequestHead {
@@ -35,24 +40,22 @@ pub(crate) fn response_head(response: &Response) -> ResponseHead {
 
 /// The answer to the client. `body` is what the delivery calls stored or fetched.
 pub(crate) fn response(delivery: &Delivery, body: Option<ReadableStream>) -> Result<Response, JsValue> {
-    let init = init(&delivery.head);
-    Ok(match &delivery.body {
-        Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init)?,
-        Body::Empty => Response::new_with_opt_str_and_init(None, &init)?,
+    let body = match &delivery.body {
+        Body::Text(text) => JsValue::from_str(text),
+        Body::Empty => JsValue::NULL,
         Body::Stored | Body::StoredParts(_) | Body::Sliced(_) | Body::Fetched => {
-            Response::new_with_opt_readable_stream_and_init(body.as_ref(), &init)?
+            body.map_or(JsValue::NULL, JsValue::from)
         }
-    })
+    };
+    with_body(&delivery.head, &body)
 }
 
 /// A response for the store.
 pub(crate) fn stored_response(head: &ResponseHead, body: Option<ReadableStream>) -> Result<Response, JsValue> {
-    Response::new_with_opt_readable_stream_and_init(body.as_ref(), &init(head))
+    with_body(head, &body.map_or(JsValue::NULL, JsValue::from))
 }
 
-pub(crate) fn init(head: &ResponseHead) -> ResponseInit {
-    let init = ResponseInit::new();
-    init.set_status(head.status);
-    init.set_headers(&to_headers(&head.fields));
-    init
+/// A response with any body that the runtime knows; `null` is none.
+pub(crate) fn with_body(head: &ResponseHead, body: &JsValue) -> Result<Response, JsValue> {
+    respond(head.status, to_headers(&head.fields), body)
 }

@@ -9,9 +9,9 @@ use tiercel_core::time::Timestamp;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Crypto, CryptoKey, SubtleCrypto};
-use worker::{Env, console_error};
 
 use crate::now;
+use crate::runtime::{Env, report};
 
 /// Longest token that is looked at, in bytes.
 const LONGEST: usize = 8 << 10;
@@ -76,12 +76,8 @@ async fn verify(identity: &Identity, token: &str, env: &Env) -> Result<Claims, &
 }
 
 async fn key(env: &Env) -> Result<CryptoKey, &'static str> {
-    let Some(secret) =
-        Reflect::get(env, &"JWT_SECRET".into()).ok().and_then(|s| s.as_string()).filter(|s| !s.is_empty())
-    else {
-        console_error!(
-            "tiercel: the secret JWT_SECRET is not set, so no user is recognised: wrangler secret put JWT_SECRET"
-        );
+    let Some(secret) = env.get("JWT_SECRET").as_string().filter(|s| !s.is_empty()) else {
+        report("tiercel: the secret JWT_SECRET is not set, so no user is recognised: wrangler secret put JWT_SECRET");
         return Err("credential-no-key");
     };
     let known = KEY.with_borrow(|k| k.as_ref().filter(|(s, _)| *s == secret).map(|(_, key)| key.clone()));

@@ -12,6 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::drive::{Way, conclude};
 use crate::origin::Answer;
+use crate::runtime::wait_until;
 use crate::store::{Held, HeldBody};
 use crate::{flights, store};
 
@@ -27,7 +28,7 @@ pub(crate) async fn fill(
     let mut arrived = None;
     let arrival = Promise::new(&mut |resolve, _| arrived = Some(resolve));
     let (engine, env, filled) = (way.engine, way.env.clone(), Rc::clone(&slot));
-    way.context.wait_until(async move {
+    wait_until(&way.context, async move {
         let (conclusion, answer) = conclude(&env, fetch, None).await;
         let storing = act(engine, &conclusion, &held, answer.as_ref());
         let shareable = conclusion.is_shareable();
@@ -48,7 +49,7 @@ pub(crate) async fn fill(
 /// One refresh of what is stale.
 pub(crate) fn refresh(way: &Way, fetch: Fetch<'static>, held: Held, key: String) {
     let (engine, env) = (way.engine, way.env.clone());
-    way.context.wait_until(async move {
+    wait_until(&way.context, async move {
         let (conclusion, answer) = conclude(&env, fetch, None).await;
         let stored = act(engine, &conclusion, &held, answer.as_ref()).await;
         flights::land(&key, conclusion.is_shareable().filter(|_| stored));

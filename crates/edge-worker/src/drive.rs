@@ -10,11 +10,10 @@ use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
 use tiercel_core::principal::Credential;
 use tiercel_core::time::Timestamp;
-use wasm_bindgen::JsValue;
 use web_sys::Response;
-use worker::{Context, Env};
 
 use crate::origin::Answer;
+use crate::runtime::{Context, Env, Result};
 use crate::store::Held;
 use crate::{auth, behind, convert, epochs, facts, flights, memory, now, origin, send, store};
 
@@ -30,7 +29,7 @@ pub(crate) struct Way {
 /// Where a request stands.
 enum Step {
     /// It is answered.
-    Ready(Result<Response, JsValue>),
+    Ready(Result<Response>),
     /// Look in the store, unless memory had it.
     Look(Lookup<'static>, Option<Held>),
     /// Send this, with what was found.
@@ -46,7 +45,7 @@ pub(crate) enum Driven {
     /// A response.
     Ready(Response),
     /// A response to come.
-    Later(std::pin::Pin<Box<dyn Future<Output = Result<Response, JsValue>>>>),
+    Later(std::pin::Pin<Box<dyn Future<Output = Result<Response>>>>),
 }
 
 /// Answers a request. What is in memory and needs no credential is answered at once.
@@ -117,7 +116,7 @@ impl Way {
         }
     }
 
-    async fn go(&self, mut step: Step) -> Result<Response, JsValue> {
+    async fn go(&self, mut step: Step) -> Result<Response> {
         loop {
             step = match step {
                 Step::Ready(response) => return response,
@@ -187,7 +186,7 @@ impl Way {
     }
 
     /// Sends a request on as it came, for as long as its client waits.
-    async fn pass(&self, fetch: Fetch<'static>) -> Result<Response, JsValue> {
+    async fn pass(&self, fetch: Fetch<'static>) -> Result<Response> {
         let since = now();
         let (conclusion, answer) = conclude(&self.env, fetch, Some(&self.request)).await;
         self.took(Phase::Origin, since);

@@ -1,65 +1,63 @@
 //! The Durable Object that holds the epochs of one shard. `epochs` is its only caller.
 
-use worker::{DurableObject, Env, Request, Response, Result, SqlStorageValue, State, console_error, durable_object};
+use js_sys::Array;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+use worker_sys::{DurableObjectState, SqlStorage};
 
 use crate::now;
+use crate::runtime::{Env, Result};
+
+/// Written once for each name and kind. `max`: a clock that steps back must not make a later purge an earlier one.
+/// (`WHERE true` tells SQLite that what follows is no `ON` of a join.)
+const PURGE: &str = "INSERT INTO epochs SELECT value, ?, ? FROM json_each(?) WHERE true \
+    ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+const READ: &str = "SELECT group_concat(name || char(9) || CAST(at AS INTEGER) || char(9) || purge, char(10)) AS lines \
+    FROM epochs WHERE name IN (SELECT value FROM json_each(?))";
+const TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS epochs (name TEXT, purge TEXT, at INTEGER, PRIMARY KEY (name, purge)) WITHOUT ROWID";
+
+#[wasm_bindgen]
+extern "C" {
+    type Row;
+    #[wasm_bindgen(method, getter)]
+    fn lines(this: &Row) -> Option<String>;
+}
 
 /// The last purges of the names of one shard, in SQLite.
-#[durable_object(fetch)]
+#[wasm_bindgen]
 pub struct TagEpochs {
-    state: State,
+    sql: SqlStorage,
 }
 
-impl DurableObject for TagEpochs {
-    fn new(state: State, _env: Env) -> Self {
-        let table = "CREATE TABLE IF NOT EXISTS epochs (name TEXT, purge TEXT, at INTEGER, PRIMARY KEY (name, purge)) WITHOUT ROWID";
-        if let Err(error) = state.storage().sql().exec(table, None) {
-            console_error!("tiercel: the table of epochs cannot be made: {error}");
-        }
-        Self { state }
-    }
-
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        // Not `Request::url`, which would bring a URL parser of 46 KB into the wasm.
-        let url = request.inner().url();
-        let names = request.text().await?;
-        let names: Vec<&str> = names.lines().collect();
-        if let Some((_, purge)) = url.split_once("/purge/") {
-            self.purge(&names, purge)?;
-        }
-        Response::ok(self.lines(&names)?)
-    }
-}
-
+#[wasm_bindgen]
 impl TagEpochs {
-    fn purge(&self, names: &[&str], purge: &str) -> Result<()> {
-        let sql = self.state.storage().sql();
-        let at = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
-        for name in names {
-            // max: a clock that steps back must not make a later purge an earlier one.
-            let upsert = "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
-            sql.exec(upsert, vec![(*name).into(), purge.into(), SqlStorageValue::try_from_i64(at)?])?;
-        }
-        Ok(())
+    /// An object over its storage.
+    ///
+    /// # Errors
+    /// When the table cannot be made.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: &DurableObjectState, _env: &Env) -> Result<Self> {
+        let sql = state.storage()?.sql();
+        sql.exec(TABLE, Array::new())?;
+        Ok(Self { sql })
     }
 
-    fn lines(&self, names: &[&str]) -> Result<String> {
-        let sql = self.state.storage().sql();
-        let mut lines = String::new();
-        for name in names {
-            let rows = sql.exec("SELECT purge, at FROM epochs WHERE name = ?", vec![(*name).into()])?;
-            for row in rows.raw() {
-                if let [SqlStorageValue::String(purge), at] = row?.as_slice() {
-                    // As an integer: the text of a float costs 6 KB of wasm.
-                    let at = match at {
-                        SqlStorageValue::Integer(at) => *at,
-                        SqlStorageValue::Float(at) => *at as i64,
-                        _ => continue,
-                    };
-                    lines.push_str(&format!("{name}\t{at}\t{purge}\n"));
-                }
-            }
+    /// The epochs of the names in the body, a JSON array: lines of `name TAB millis TAB kind`. A path `/purge/KIND`
+    /// purges them first.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn fetch(&self, request: Request) -> Result<Response> {
+        let url = request.url();
+        let names = JsFuture::from(request.text()?).await?;
+        let mut path = url.rsplit('/');
+        if let (Some(kind), Some("purge")) = (path.next(), path.next()) {
+            let at = now().as_millis() as f64;
+            self.sql.exec(PURGE, Array::of3(&kind.into(), &at.into(), &names))?;
         }
-        Ok(lines)
+        let row: Row = self.sql.exec(READ, Array::of1(&names))?.one().unchecked_into();
+        Response::new_with_opt_str(row.lines().as_deref())
     }
 }

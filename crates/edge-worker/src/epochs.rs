@@ -3,17 +3,20 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use js_sys::Promise;
 use tiercel_core::invalidation::{Epoch, Invalidation, Purge, TagEpochs};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
-use worker::{Delay, Env, Method, Request, RequestInit, Result, console_error};
+use wasm_bindgen::prelude::*;
 
 use crate::now;
+use crate::runtime::{Env, Result, in_time, report_thrown};
 
-/// Most names that an isolate remembers; past it the ones learnt first are forgotten and asked for again.
+/// Most names that an isolate remembers; past it the half that was learnt first is forgotten and asked for again.
 const MOST_REMEMBERED: usize = 20_000;
+
+/// How long a mutation waits for its purge to be recorded.
+const PATIENCE: DeltaSeconds = DeltaSeconds::new(10);
 
 #[derive(Clone)]
 struct Learnt {
@@ -21,151 +24,171 @@ struct Learnt {
     epochs: Vec<Epoch>,
 }
 
+/// What was learnt lately, and what was learnt before that.
+#[derive(Default)]
+struct Memory {
+    young: HashMap<String, Learnt>,
+    old: HashMap<String, Learnt>,
+}
+
+impl Memory {
+    fn get(&self, name: &str) -> Option<&Learnt> {
+        self.young.get(name).or_else(|| self.old.get(name))
+    }
+
+    /// What is known of `name`, as learnt at `at` at the earliest.
+    fn slot(&mut self, name: &str, at: Timestamp) -> &mut Vec<Epoch> {
+        if self.young.len() >= MOST_REMEMBERED / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        let known = || self.old.remove(name).unwrap_or(Learnt { at, epochs: Vec::new() });
+        let slot = self.young.entry(name.to_owned()).or_insert_with(known);
+        slot.at = slot.at.max(at);
+        &mut slot.epochs
+    }
+
+    /// One epoch of each kind is enough: the latest.
+    fn record(&mut self, name: &str, at: Timestamp, epoch: Epoch) {
+        let epochs = self.slot(name, at);
+        epochs.retain(|old| old.purge != epoch.purge || old.at > epoch.at);
+        if epochs.iter().all(|old| old.purge != epoch.purge) {
+            epochs.push(epoch);
+        }
+    }
+}
+
 thread_local! {
-    static LEARNT: RefCell<HashMap<String, Learnt>> = RefCell::default();
+    static MEMORY: RefCell<Memory> = RefCell::default();
+}
+
+#[wasm_bindgen(inline_js = r#"
+export async function call(namespace, shard, path, names) {
+  const init = { method: "POST", body: JSON.stringify(names.split("\n")) };
+  const answer = await namespace.getByName(shard).fetch(`https://epochs/${path}`, init);
+  if (!answer.ok) throw new Error(`the object answered ${answer.status}`);
+  return answer.text();
+}
+"#)]
+extern "C" {
+    /// Asks the object of `shard` about names, a line each. What it answers are epochs: `name TAB millis TAB kind`.
+    fn call(namespace: &JsValue, shard: &str, path: &str, names: &str) -> Promise;
 }
 
 /// The purges of `names`, where all of them were learnt within the `bound`.
 pub(crate) fn at_hand(names: &[String], bound: DeltaSeconds) -> Option<TagEpochs> {
-    unknown(names, bound, now()).is_empty().then(|| collect(names))
+    unknown(names, bound, now()).is_empty().then(|| of(names))
 }
 
 /// The purges of `names`, at most `bound` old. After `patience` they count as unreadable.
 pub(crate) async fn read(env: &Env, names: &[String], bound: DeltaSeconds, patience: DeltaSeconds) -> TagEpochs {
     let now = now();
-    let stale = unknown(names, bound, now);
-    if !stale.is_empty() {
-        let asking = join_all(by_shard(stale.into_iter()).into_iter().map(|(shard, names)| ask(env, shard, names)));
-        let asked = match select(asking, Delay::from(Duration::from_secs(patience.get()))).await {
-            Either::Left((asked, _)) => asked,
-            Either::Right(_) => {
-                console_error!("tiercel: epochs could not be read in time");
-                return TagEpochs::unreadable();
-            }
-        };
-        for answer in asked {
-            match answer {
-                Ok(Some(epochs)) => learn(now, epochs),
-                // No binding: this isolate's own purges are all there is.
-                Ok(None) => {}
-                Err(error) => {
-                    console_error!("tiercel: epochs could not be read: {error}");
-                    return TagEpochs::unreadable();
-                }
-            }
-        }
+    if let Err(thrown) = ask(env, &unknown(names, bound, now), "read", now, patience).await {
+        report_thrown("tiercel: epochs could not be read:", &thrown);
+        return TagEpochs::unreadable();
     }
-    collect(names)
+    of(names)
 }
 
 /// Those of `names` that were not learnt within the `bound`.
 fn unknown(names: &[String], bound: DeltaSeconds, now: Timestamp) -> Vec<&String> {
-    LEARNT.with_borrow(|learnt| {
-        let fresh = |name: &&String| learnt.get(*name).is_some_and(|l| now.seconds_since(l.at) < bound);
+    MEMORY.with_borrow(|memory| {
+        let fresh = |name: &&String| memory.get(name).is_some_and(|l| now.seconds_since(l.at) < bound);
         names.iter().filter(|name| !fresh(name)).collect()
     })
 }
 
+fn of(names: &[String]) -> TagEpochs {
+    MEMORY.with_borrow(|memory| collect(names.iter().filter_map(|name| Some((name, memory.get(name)?)))))
+}
+
 /// Everything that this isolate knows, for what is about to be stored.
 pub(crate) fn known() -> TagEpochs {
-    let names: Vec<String> = LEARNT.with_borrow(|learnt| {
-        learnt.iter().filter(|(_, l)| !l.epochs.is_empty()).map(|(name, _)| name.clone()).collect()
-    });
-    collect(&names)
+    MEMORY.with_borrow(|memory| collect(memory.young.iter().chain(&memory.old)))
 }
 
 /// Makes a purge known, here at once and everywhere within the bound.
 pub(crate) async fn record(env: &Env, invalidation: &Invalidation) {
     let Some(purge) = invalidation.purge else { return };
     let at = now();
-    let own = invalidation.names.iter().map(|name| (name.clone(), vec![Epoch { at, purge }]));
-    learn(at, own.collect());
-    let told = by_shard(invalidation.names.iter()).into_iter().map(|(shard, names)| tell(env, shard, names, purge));
-    for answer in join_all(told).await {
-        match answer {
-            Ok(Some(epochs)) => learn(at, epochs),
-            Ok(None) => {}
-            Err(error) => console_error!("tiercel: a purge was not recorded: {error}"),
+    MEMORY.with_borrow_mut(|memory| {
+        for name in &invalidation.names {
+            memory.record(name, at, Epoch { at, purge });
         }
+    });
+    let path = match purge {
+        Purge::Hard => "purge/hard",
+        Purge::Soft => "purge/soft",
+    };
+    let names: Vec<&String> = invalidation.names.iter().collect();
+    if let Err(thrown) = ask(env, &names, path, at, PATIENCE).await {
+        report_thrown("tiercel: a purge was not recorded:", &thrown);
     }
 }
 
-fn learn(at: Timestamp, epochs: Vec<(String, Vec<Epoch>)>) {
-    LEARNT.with_borrow_mut(|learnt| {
-        if learnt.len() > MOST_REMEMBERED {
-            let mut ages: Vec<Timestamp> = learnt.values().map(|l| l.at).collect();
-            let (_, middle, _) = ages.select_nth_unstable(MOST_REMEMBERED / 2);
-            let middle = *middle;
-            learnt.retain(|_, l| l.at > middle);
-        }
-        for (name, epochs) in epochs {
-            let slot = learnt.entry(name).or_insert_with(|| Learnt { at, epochs: Vec::new() });
-            slot.at = slot.at.max(at);
-            for epoch in epochs {
-                if !slot.epochs.contains(&epoch) {
-                    slot.epochs.retain(|old| old.purge != epoch.purge || old.at > epoch.at);
-                    slot.epochs.push(epoch);
-                }
-            }
-        }
-    });
-}
-
-fn collect(names: &[String]) -> TagEpochs {
+fn collect<'m>(learnt: impl Iterator<Item = (&'m String, &'m Learnt)>) -> TagEpochs {
     let mut epochs = TagEpochs::new();
-    LEARNT.with_borrow(|learnt| {
-        for name in names {
-            for epoch in learnt.get(name).map(|l| l.epochs.as_slice()).unwrap_or_default() {
-                epochs.record(name, *epoch);
-            }
+    for (name, learnt) in learnt {
+        for epoch in &learnt.epochs {
+            epochs.record(name, *epoch);
         }
-    });
+    }
     epochs
 }
 
-/// One object for each subject, `user:abc123` or `file:f1`, so that no object is asked by everybody.
-fn by_shard<'n>(names: impl Iterator<Item = &'n String>) -> HashMap<&'n str, Vec<&'n str>> {
-    let mut shards: HashMap<&str, Vec<&str>> = HashMap::new();
-    for name in names {
-        let end = name.match_indices(':').nth(1).map_or(name.len(), |(at, _)| at);
-        shards.entry(&name[..end]).or_default().push(name);
+/// Asks the objects of all `names`, at the same time, and learns what they answer as of `at`. Without the binding, this
+/// isolate's own purges are all there is.
+///
+/// # Errors
+/// That of an object which did not answer; what the others say is learnt.
+async fn ask(env: &Env, names: &[&String], path: &str, at: Timestamp, patience: DeltaSeconds) -> Result<()> {
+    let namespace = env.get("EPOCHS");
+    if namespace.is_undefined() {
+        return Ok(());
     }
-    shards
-}
-
-async fn ask(env: &Env, shard: &str, names: Vec<&str>) -> Result<Option<Vec<(String, Vec<Epoch>)>>> {
-    call(env, shard, "https://epochs/read", &names).await
-}
-
-async fn tell(env: &Env, shard: &str, names: Vec<&str>, purge: Purge) -> Result<Option<Vec<(String, Vec<Epoch>)>>> {
-    let url = match purge {
-        Purge::Hard => "https://epochs/purge/hard",
-        Purge::Soft => "https://epochs/purge/soft",
-    };
-    call(env, shard, url, &names).await
-}
-
-/// Names go out and epochs come back as lines: `name TAB millis TAB kind`.
-async fn call(env: &Env, shard: &str, url: &str, names: &[&str]) -> Result<Option<Vec<(String, Vec<Epoch>)>>> {
-    let Ok(namespace) = env.durable_object("EPOCHS") else { return Ok(None) };
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(names.join("\n").into()));
-    let mut response = namespace.get_by_name(shard)?.fetch_with_request(Request::new_with_init(url, &init)?).await?;
-    if response.status_code() != 200 {
-        return Err(format!("the object answered {}", response.status_code()).into());
-    }
-    let mut epochs: HashMap<String, Vec<Epoch>> = names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
-    for line in response.text().await?.lines() {
-        let mut parts = line.split('\t');
-        if let (Some(name), Some(at), Some(kind)) = (parts.next(), parts.next(), parts.next())
-            && let (Some(slot), Ok(at)) = (epochs.get_mut(name), at.parse())
-        {
-            slot.push(Epoch { at: Timestamp::from_millis(at), purge: kind_of(kind) });
+    let asked: Vec<_> = by_shard(names)
+        .into_iter()
+        .map(|(shard, names)| {
+            let answer = call(&namespace, shard, path, &names.join("\n"));
+            (names, answer)
+        })
+        .collect();
+    let mut outcome = Ok(());
+    for (names, answer) in asked {
+        match in_time(patience.get(), &answer).await {
+            Ok(lines) => learn(&names, &lines.as_string().unwrap_or_default(), at),
+            Err(thrown) => outcome = Err(thrown),
         }
     }
-    Ok(Some(epochs.into_iter().collect()))
+    outcome
 }
 
-fn kind_of(word: &str) -> Purge {
-    if word == "soft" { Purge::Soft } else { Purge::Hard }
+fn learn(names: &[&str], lines: &str, at: Timestamp) {
+    MEMORY.with_borrow_mut(|memory| {
+        for name in names {
+            memory.slot(name, at);
+        }
+        for line in lines.lines() {
+            let mut parts = line.split('\t');
+            if let (Some(name), Some(Ok(millis)), Some(kind)) =
+                (parts.next(), parts.next().map(str::parse), parts.next())
+            {
+                let purge = if kind == "soft" { Purge::Soft } else { Purge::Hard };
+                memory.record(name, at, Epoch { at: Timestamp::from_millis(millis), purge });
+            }
+        }
+    });
+}
+
+/// One object for each subject, `user:abc123` or `file:f1`, so that no object is asked by everybody.
+fn by_shard<'n>(names: &[&'n String]) -> Vec<(&'n str, Vec<&'n str>)> {
+    let mut shards: Vec<(&str, Vec<&str>)> = Vec::new();
+    for name in names {
+        let end = name.match_indices(':').nth(1).map_or(name.len(), |(at, _)| at);
+        let shard = &name[..end];
+        match shards.iter_mut().find(|(known, _)| *known == shard) {
+            Some((_, of_shard)) => of_shard.push(name),
+            None => shards.push((shard, vec![name])),
+        }
+    }
+    shards
 }

@@ -5,17 +5,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::time::Duration;
 
-use futures_util::future::select;
 use js_sys::{Function, Promise};
 use tiercel_core::flights::{Flights, Role};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
-use worker::Delay;
 
 use crate::now;
+use crate::runtime::in_time;
 
 /// A promise, and what settles it.
 struct Landing {
@@ -47,8 +44,8 @@ pub(crate) async fn wait(key: &str, longest: DeltaSeconds) {
     else {
         return;
     };
-    let patience = Delay::from(Duration::from_secs(longest.get()));
-    select(JsFuture::from(promise), patience).await;
+    // Whether it came or not, the next step is to look.
+    let _ = in_time(longest.get(), &promise).await;
 }
 
 /// The leader of `key` is back. `stored`: whether its answer can be looked up; `None`, that nobody knows.

@@ -18,6 +18,7 @@ mod fields;
 mod flights;
 mod memory;
 mod origin;
+mod runtime;
 mod send;
 mod sink;
 mod slices;
@@ -31,18 +32,17 @@ use tiercel_core::time::Timestamp;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
-use worker::{Context, Env, worker_sys};
 
-use drive::Driven;
+use crate::drive::Driven;
+use crate::runtime::{Context, Env};
 
-/// Answers a request: a response, or a promise of one. Not `worker::event`, whose promise costs a turn of the event
-/// loop even where the answer is in memory.
+/// Answers a request: a response, or a promise of one where it takes time.
 ///
 /// # Errors
 /// What no step has turned into a response; tools/edge-shim.js asks the origin then.
 #[wasm_bindgen]
-pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Result<JsValue, JsValue> {
-    match drive::drive(engine(), request, env, Context::new(context)) {
+pub fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<JsValue, JsValue> {
+    match drive::drive(engine(), request, env, context) {
         Driven::Ready(response) => Ok(response.into()),
         Driven::Later(response) => Ok(future_to_promise(async { response.await.map(Into::into) }).into()),
     }

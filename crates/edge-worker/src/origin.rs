@@ -1,18 +1,47 @@
 //! The way to the origin: a service binding (`ORIGIN`) or a URL (`ORIGIN_URL`).
 
-use std::time::Duration;
-
-use futures_util::future::{Either, pending, select};
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Array, Promise};
 use tiercel_core::exchange::{FetchFailure, OriginRequest};
 use tiercel_core::head::ResponseHead;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
-use worker::{Delay, Env, console_error};
+use web_sys::{ReadableStream, Request, Response};
 
 use crate::convert;
 use crate::fields::to_headers;
+use crate::runtime::{Env, Result, report, report_thrown};
+
+#[wasm_bindgen(inline_js = r#"
+export async function send(target, url, method, headers, body, millis) {
+  const abort = new AbortController();
+  const init = { method, headers, body, redirect: "manual", signal: abort.signal };
+  const answer = target.fetch(new Request(url, init));
+  if (millis === undefined) return answer;
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => {
+      abort.abort();
+      resolve();
+    }, millis);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+"#)]
+extern "C" {
+    /// Has `target` fetch; `undefined` when the head of the answer has not come within `millis`.
+    fn send(
+        target: &JsValue,
+        url: &str,
+        method: &str,
+        headers: Array,
+        body: Option<ReadableStream>,
+        millis: Option<f64>,
+    ) -> Promise;
+}
 
 /// What the origin answered.
 pub(crate) struct Answer {
@@ -30,61 +59,41 @@ impl Answer {
 }
 
 /// Asks the origin. `passed` is the client's request, whose body goes on as a stream.
-pub(crate) async fn fetch(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Answer, FetchFailure> {
-    let abort = AbortController::new().map_err(|_| FetchFailure::Network)?;
-    let promise = send(env, wanted, passed, &abort).map_err(|error| broken(&error))?;
-    let wait = async {
-        match wanted.timeout {
-            Some(timeout) => Delay::from(Duration::from_secs(timeout.get())).await,
-            None => pending().await,
-        }
-    };
-    match select(Box::pin(JsFuture::from(promise)), Box::pin(wait)).await {
-        Either::Left((Ok(response), _)) => {
-            let response: Response = response.unchecked_into();
-            Ok(Answer { head: convert::response_head(&response), response })
-        }
-        Either::Left((Err(error), _)) => Err(broken(&error)),
-        Either::Right(_) => {
-            abort.abort();
-            console_error!("tiercel: the origin did not answer in time");
-            Err(FetchFailure::Timeout)
-        }
-    }
-}
-
-fn send(
+pub(crate) async fn fetch(
     env: &Env,
     wanted: &OriginRequest,
     passed: Option<&Request>,
-    abort: &AbortController,
-) -> Result<Promise, JsValue> {
-    let init = RequestInit::new();
-    init.set_method(&wanted.head.method);
-    init.set_headers(&to_headers(&wanted.head.fields));
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&abort.signal()));
-    // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.
-    let has_body = !matches!(wanted.head.method.as_str(), "GET" | "HEAD");
-    if let Some(body) = passed.filter(|_| has_body).and_then(Request::body) {
-        init.set_body_opt_readable_stream(Some(&body));
+) -> core::result::Result<Answer, FetchFailure> {
+    let answer = async { JsFuture::from(begin(env, wanted, passed)?).await };
+    match answer.await {
+        Ok(late) if late.is_undefined() => {
+            report("tiercel: the origin did not answer in time");
+            Err(FetchFailure::Timeout)
+        }
+        Ok(response) => {
+            let response: Response = response.unchecked_into();
+            Ok(Answer { head: convert::response_head(&response), response })
+        }
+        Err(thrown) => {
+            report_thrown("tiercel: the origin cannot be reached:", &thrown);
+            Err(FetchFailure::Network)
+        }
     }
-    let binding = Reflect::get(env, &"ORIGIN".into())?;
+}
+
+fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Promise> {
+    let binding = env.get("ORIGIN");
     let (target, url) = if binding.is_object() {
         (binding, wanted.head.target.url())
     } else {
-        let base = Reflect::get(env, &"ORIGIN_URL".into())?.as_string().filter(|base| !base.is_empty());
+        let base = env.get("ORIGIN_URL").as_string().filter(|base| !base.is_empty());
         let base =
             base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL is set: see docs/deploying.md")?;
-        let global = JsValue::from(js_sys::global());
-        (global, format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
+        (js_sys::global().into(), format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
     };
-    let request = Request::new_with_str_and_init(&url, &init)?;
-    let fetch: Function = Reflect::get(&target, &"fetch".into())?.dyn_into()?;
-    Ok(fetch.call1(&target, &request)?.unchecked_into())
-}
-
-fn broken(error: &JsValue) -> FetchFailure {
-    console_error!("tiercel: the origin cannot be reached: {error:?}");
-    FetchFailure::Network
+    // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.
+    let has_body = !matches!(wanted.head.method.as_str(), "GET" | "HEAD");
+    let body = passed.filter(|_| has_body).and_then(Request::body);
+    let millis = wanted.timeout.map(|timeout| timeout.get() as f64 * 1000.0);
+    Ok(send(&target, &url, &wanted.head.method, to_headers(&wanted.head.fields), body, millis))
 }

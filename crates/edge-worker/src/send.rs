@@ -3,12 +3,12 @@
 use js_sys::Uint8Array;
 use tiercel_core::exchange::{Body, Conclusion, Delivery, Piece};
 use tiercel_core::field::range::ByteRange;
-use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, Response};
 
 use crate::drive::Way;
 use crate::origin::Answer;
+use crate::runtime::{Result, wait_until};
 use crate::sink::Sink;
 use crate::store::{Held, HeldBody};
 use crate::{convert, slices, store};
@@ -25,10 +25,10 @@ pub(crate) enum AtHand {
 
 impl AtHand {
     /// The finished response.
-    pub(crate) fn response(self, delivery: &Delivery) -> Result<Response, JsValue> {
+    pub(crate) fn response(self, delivery: &Delivery) -> Result<Response> {
         match self {
             Self::Nothing => convert::response(delivery, None),
-            Self::Bytes(bytes) => store::from_bytes(&delivery.head, &bytes),
+            Self::Bytes(bytes) => convert::with_body(&delivery.head, &bytes),
             Self::Stream(body) => convert::response(delivery, Some(body)),
         }
     }
@@ -50,7 +50,7 @@ pub(crate) fn at_once(delivery: &Delivery, held: &Held) -> Option<AtHand> {
 }
 
 /// A stored answer whose body has to be fetched or put together.
-pub(crate) async fn stored(way: &Way, delivery: Delivery, held: Held) -> Result<Response, JsValue> {
+pub(crate) async fn stored(way: &Way, delivery: Delivery, held: Held) -> Result<Response> {
     send(way, delivery, held, None).await
 }
 
@@ -60,11 +60,11 @@ pub(crate) async fn concluded(
     conclusion: Conclusion,
     held: Held,
     answer: Option<Answer>,
-) -> Result<Response, JsValue> {
+) -> Result<Response> {
     send(way, conclusion.delivery, held, answer).await
 }
 
-async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answer>) -> Result<Response, JsValue> {
+async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answer>) -> Result<Response> {
     if let Some(body) = at_once(&delivery, &held) {
         way.timed(&mut delivery);
         return body.response(&delivery);
@@ -84,7 +84,7 @@ async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answ
 }
 
 /// Parts of a stored body. A single one is cut by the store as it is read.
-async fn parts(way: &Way, pieces: Vec<Piece>, held: Held) -> Result<ReadableStream, JsValue> {
+async fn parts(way: &Way, pieces: Vec<Piece>, held: Held) -> Result<ReadableStream> {
     let policy = way.engine.policy();
     let key = held.found.entry().map(|entry| entry.key()).ok_or("what was found has gone")?;
     if let [Piece::Bytes(range)] = pieces.as_slice()
@@ -100,7 +100,7 @@ async fn parts(way: &Way, pieces: Vec<Piece>, held: Held) -> Result<ReadableStre
         HeldBody::None => return Err("the stored body is gone".into()),
     };
     let (sink, body) = Sink::new(pieces.iter().map(Piece::length).sum());
-    way.context.wait_until(async move {
+    wait_until(&way.context, async move {
         for piece in &pieces {
             let written = match piece {
                 Piece::Text(text) => sink.bytes(&Uint8Array::from(text.as_bytes())).await,

@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, StreamPipeOptions, WritableStream};
 
+use crate::runtime::Result;
 use crate::store::FixedLengthStream;
 
 /// Where the sources go.
@@ -20,7 +21,7 @@ impl Sink {
     }
 
     /// Writes bytes. Fails when the reader has gone.
-    pub(crate) async fn bytes(&self, bytes: &Uint8Array) -> Result<(), JsValue> {
+    pub(crate) async fn bytes(&self, bytes: &Uint8Array) -> Result<()> {
         let writer = self.0.get_writer()?;
         let written = JsFuture::from(writer.write_with_chunk(bytes)).await;
         writer.release_lock();
@@ -28,14 +29,14 @@ impl Sink {
     }
 
     /// Passes a whole stream on, inside the runtime.
-    pub(crate) async fn stream(&self, body: &ReadableStream) -> Result<(), JsValue> {
+    pub(crate) async fn stream(&self, body: &ReadableStream) -> Result<()> {
         let options = StreamPipeOptions::new();
         options.set_prevent_close(true);
         JsFuture::from(body.pipe_to_with_options(&self.0, &options)).await.map(drop)
     }
 
     /// Passes `take` of a stream on, which is read to its end.
-    pub(crate) async fn part(&self, body: &ReadableStream, take: ByteRange) -> Result<(), JsValue> {
+    pub(crate) async fn part(&self, body: &ReadableStream, take: ByteRange) -> Result<()> {
         let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
         let (mut at, mut taken) = (0, 0);
         loop {

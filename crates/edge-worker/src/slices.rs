@@ -8,12 +8,11 @@ use tiercel_core::field::server_timing::Phase;
 use tiercel_core::flights::Role;
 use tiercel_core::invalidation::TagEpochs;
 use tiercel_core::slice::SlicePart;
-use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
-use worker::{Env, console_error};
 
 use crate::drive::Way;
 use crate::origin::Answer;
+use crate::runtime::{Env, Result, report, wait_until};
 use crate::sink::Sink;
 use crate::store::HeldBody;
 use crate::{convert, engine, epochs, flights, now, origin, store};
@@ -37,7 +36,7 @@ pub(crate) async fn send(
     mut delivery: Delivery,
     sliced: Sliced,
     answer: Option<Answer>,
-) -> Result<Response, JsValue> {
+) -> Result<Response> {
     let source = Source { env: way.env.clone(), sliced };
     let mut fetched = answer.and_then(|answer| answer.response.body());
     let mut first = None;
@@ -63,7 +62,7 @@ pub(crate) async fn send(
     }
     way.timed(&mut delivery);
     let (sink, body) = Sink::new(source.sliced.length());
-    way.context.wait_until(async move {
+    wait_until(&way.context, async move {
         match pump(&source, &sink, first, &mut fetched).await {
             Ok(()) => sink.close().await,
             Err(error) => sink.abort(&error).await,
@@ -78,7 +77,7 @@ async fn pump(
     sink: &Sink,
     mut first: Option<Slice>,
     fetched: &mut Option<ReadableStream>,
-) -> Result<(), JsValue> {
+) -> Result<()> {
     for piece in &source.sliced.pieces {
         let range = match piece {
             Piece::Text(text) => {
@@ -105,7 +104,7 @@ async fn pump(
 }
 
 /// What is wanted of a whole slice. All of it stays inside the runtime.
-async fn whole(source: &Source, sink: &Sink, part: SlicePart, body: &ReadableStream) -> Result<(), JsValue> {
+async fn whole(source: &Source, sink: &Sink, part: SlicePart, body: &ReadableStream) -> Result<()> {
     if source.sliced.is_whole(part) { sink.stream(body).await } else { sink.part(body, part.take).await }
 }
 
@@ -124,7 +123,7 @@ impl Source {
     }
 
     /// The slice, from wherever it is.
-    async fn slice(&self, part: SlicePart, at_hand: Option<Slice>) -> Result<Slice, JsValue> {
+    async fn slice(&self, part: SlicePart, at_hand: Option<Slice>) -> Result<Slice> {
         if let Some(slice) = at_hand {
             return Ok(slice);
         }
@@ -147,7 +146,7 @@ impl Source {
     }
 
     /// The slice from the origin; it is stored while it goes out. Who needs it too waits for it.
-    async fn fetched(&self, part: SlicePart) -> Result<Slice, FetchFailure> {
+    async fn fetched(&self, part: SlicePart) -> core::result::Result<Slice, FetchFailure> {
         let settings = engine().policy().edge;
         let key = self.sliced.key(part.index);
         let role = flights::join(key.as_str(), settings.remember_uncacheable, now());
@@ -183,7 +182,10 @@ impl Source {
     }
 
     /// The body of a slice, how to store it, and a copy for that.
-    async fn ask(&self, index: u64) -> Result<(ReadableStream, Option<PutPlan>, Option<Response>), FetchFailure> {
+    async fn ask(
+        &self,
+        index: u64,
+    ) -> core::result::Result<(ReadableStream, Option<PutPlan>, Option<Response>), FetchFailure> {
         let mut failure = FetchFailure::Network;
         for _ in 0..TRIES {
             let requested = now();
@@ -202,7 +204,7 @@ impl Source {
                 Err(failed) => {
                     answer.cancel();
                     if failed == SliceFailure::Changed {
-                        console_error!("tiercel: the origin has another version by now; this body breaks off");
+                        report("tiercel: the origin has another version by now; this body breaks off");
                         store::remove(std::slice::from_ref(self.sliced.head_key()), engine().policy()).await;
                         break;
                     }

@@ -2,22 +2,18 @@
 //! its place. A store that fails is a miss or a write that did not happen, and one that hangs is a miss after the
 //! policy's `store-timeout`; never an error for the client.
 
-use std::time::Duration;
-
-use futures_util::future::{Either, select, try_join};
+use crate::runtime::{Result, in_time, report_thrown};
+use crate::{convert, memory};
+use futures_util::future::try_join;
 use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
 use tiercel_core::exchange::{Found, PutPlan};
 use tiercel_core::field::range::ByteRange;
-use tiercel_core::head::ResponseHead;
 use tiercel_core::key::CacheKey;
 use tiercel_core::policy::Policy;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, WritableStream};
-use worker::{Delay, console_error};
-
-use crate::{convert, memory};
 
 /// Bodies up to this length are read before they are stored, in bytes: as long as a slice usually is.
 const READ_FIRST: u64 = 2 << 20;
@@ -84,7 +80,7 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
         }
         match (body, plan.length()) {
             (HeldBody::None, _) => Err("there is no body".into()),
-            (HeldBody::Bytes(bytes), _) => write(policy, &plan.key, &from_bytes(&plan.head, &bytes)?).await,
+            (HeldBody::Bytes(bytes), _) => write(policy, &plan.key, &convert::with_body(&plan.head, &bytes)?).await,
             (HeldBody::Response(response), Some(length)) if length <= READ_FIRST => {
                 put_read(plan, policy, &response, length).await
             }
@@ -98,7 +94,7 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
     match stored.await {
         Ok(()) => true,
         Err(error) => {
-            console_error!("tiercel: an answer of class {} was not stored: {error:?}", plan.class);
+            report_thrown(&["tiercel: an answer of class ", &plan.class, " was not stored:"].concat(), &error);
             // A store may have kept the part that came (Miniflare's does).
             remove(std::slice::from_ref(&plan.key), policy).await;
             false
@@ -108,17 +104,17 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
 
 /// A short body is read before it is stored: it has come whole, or nothing is stored. (Miniflare's store keeps what
 /// came of a stream that broke off.)
-async fn put_read(plan: &PutPlan, policy: &Policy, response: &Response, length: u64) -> Result<(), JsValue> {
+async fn put_read(plan: &PutPlan, policy: &Policy, response: &Response, length: u64) -> Result<()> {
     let body: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
     if u64::from(body.byte_length()) != length {
         return Err("the body is not as long as was announced".into());
     }
-    let entry = Response::new_with_opt_buffer_source_and_init(Some(&body), &convert::init(&plan.head))?;
+    let entry = convert::with_body(&plan.head, &body)?;
     write(policy, &plan.key, &entry).await
 }
 
 /// A long body goes through a stream that fails when it breaks off, and never into this isolate's memory.
-async fn put_streamed(plan: &PutPlan, policy: &Policy, response: &Response, length: u64) -> Result<(), JsValue> {
+async fn put_streamed(plan: &PutPlan, policy: &Policy, response: &Response, length: u64) -> Result<()> {
     let Some(body) = response.body() else { return Ok(()) };
     let whole = FixedLengthStream::new(length as f64);
     let arriving = JsFuture::from(body.pipe_to(&whole.writable()));
@@ -145,50 +141,38 @@ pub(crate) async fn remove(keys: &[CacheKey], policy: &Policy) {
         for key in keys {
             memory::forget(key);
             let deleting = cache()?.delete_with_str(&key.url(&policy.name));
-            in_time(policy.edge.store_timeout.get() * WRITES_TAKE, deleting).await?;
+            in_time(policy.edge.store_timeout.get() * WRITES_TAKE, &deleting).await?;
         }
         Ok::<(), JsValue>(())
     };
     if let Err(error) = removed.await {
-        console_error!("tiercel: an entry was not removed: {error:?}");
+        report_thrown("tiercel: an entry was not removed:", &error);
     }
 }
 
-async fn find(policy: &Policy, looking: impl FnOnce(&Cache) -> Result<Promise, JsValue>) -> Option<Response> {
-    let found = async { in_time(policy.edge.store_timeout.get(), looking(&cache()?)?).await };
+async fn find(policy: &Policy, looking: impl FnOnce(&Cache) -> Result<Promise>) -> Option<Response> {
+    let found = async { in_time(policy.edge.store_timeout.get(), &looking(&cache()?)?).await };
     match found.await {
         Ok(response) => response.dyn_into().ok(),
         Err(error) => {
-            console_error!("tiercel: the store could not be read: {error:?}");
+            report_thrown("tiercel: the store could not be read:", &error);
             None
         }
     }
 }
 
-/// A response whose body is in memory.
-pub(crate) fn from_bytes(head: &ResponseHead, bytes: &Uint8Array) -> Result<Response, JsValue> {
-    Response::new_with_opt_buffer_source_and_init(Some(bytes), &convert::init(head))
-}
-
 /// Writes a body that is at hand.
-async fn write(policy: &Policy, key: &CacheKey, entry: &Response) -> Result<(), JsValue> {
+async fn write(policy: &Policy, key: &CacheKey, entry: &Response) -> Result<()> {
     let writing = cache()?.put_with_str(&key.url(&policy.name), entry);
-    in_time(policy.edge.store_timeout.get() * WRITES_TAKE, writing).await.map(drop)
+    in_time(policy.edge.store_timeout.get() * WRITES_TAKE, &writing).await.map(drop)
 }
 
-async fn in_time(seconds: u64, working: Promise) -> Result<JsValue, JsValue> {
-    match select(JsFuture::from(working), Delay::from(Duration::from_secs(seconds))).await {
-        Either::Left((done, _)) => done,
-        Either::Right(_) => Err("the store did not answer in time".into()),
-    }
-}
-
-fn cache() -> Result<Cache, JsValue> {
+fn cache() -> Result<Cache> {
     let caches = Reflect::get(&js_sys::global(), &"caches".into())?;
     Ok(Reflect::get(&caches, &"default".into())?.unchecked_into())
 }
 
-fn part_of(key: &CacheKey, policy: &Policy, range: ByteRange) -> Result<Request, JsValue> {
+fn part_of(key: &CacheKey, policy: &Policy, range: ByteRange) -> Result<Request> {
     let init = RequestInit::new();
     let headers = Headers::new()?;
     headers.set("range", &format!("bytes={}-{}", range.first, range.last))?;

@@ -34,7 +34,7 @@ pub(crate) async fn parts(delivery: &Delivery, stored: &Response, pieces: &[Piec
         };
     }
     let body = Blob::new_with_blob_sequence(&parts)?;
-    Response::new_with_opt_blob_and_init(Some(&body), &convert::init(&delivery.head))
+    convert::with_body(&delivery.head, &body)
 }
 
 /// Stores the body of `response` as `plan` says.

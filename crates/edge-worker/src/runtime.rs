@@ -1,0 +1,73 @@
+//! What the Workers runtime hands to a Worker, over worker-sys, the lower half of workers-rs. The upper half, the crate
+//! `worker`, would bring requests, errors and readers of JSON of its own along: 36 KB of wasm (gzip).
+
+use std::panic;
+
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
+pub(crate) use worker_sys::Context;
+
+/// What may fail with a value of JavaScript.
+pub(crate) type Result<T> = core::result::Result<T, JsValue>;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The bindings, variables and secrets of this Worker.
+    #[derive(Clone)]
+    pub type Env;
+    /// What is called `name`; `undefined` when nothing is.
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    pub(crate) fn get(this: &Env, name: &str) -> JsValue;
+
+    /// Writes to the Worker's log.
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn report(message: &str);
+    /// Writes to the Worker's log; what was thrown, the runtime writes with its stack.
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn report_thrown(message: &str, thrown: &JsValue);
+}
+
+#[wasm_bindgen(inline_js = r#"
+export async function inTime(work, millis) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), millis);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+"#)]
+extern "C" {
+    #[wasm_bindgen(js_name = inTime)]
+    fn race(work: &Promise, millis: f64) -> Promise;
+}
+
+/// What `work` comes to, if it does within so many seconds.
+///
+/// # Errors
+/// That of `work`, or that it took too long.
+pub(crate) async fn in_time(seconds: u64, work: &Promise) -> Result<JsValue> {
+    JsFuture::from(race(work, seconds as f64 * 1000.0)).await
+}
+
+/// Lets `work` go on after the answer went out.
+pub(crate) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'static) {
+    let promise = future_to_promise(async move {
+        work.await;
+        Ok(JsValue::UNDEFINED)
+    });
+    if let Err(thrown) = context.wait_until(&promise) {
+        report_thrown("tiercel: what goes on behind an answer may be ended early:", &thrown);
+    }
+}
+
+/// A panic ends in a trap that says nothing of it.
+#[wasm_bindgen(start)]
+fn start() {
+    panic::set_hook(Box::new(|info| report(&format!("tiercel: {info}"))));
+}
