@@ -1,11 +1,10 @@
 //! The runtime's requests and responses ⇄ the core's heads, for the two tiers that have them. Nothing is decided here.
 
-use js_sys::Array;
 use tiercel_core::exchange::{Body, Delivery};
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use wasm_bindgen::prelude::*;
-use web_sys::{ReadableStream, Request, Response};
+use web_sys::{Headers, ReadableStream, Request, Response};
 
 use crate::fields::{from_headers, to_headers};
 
@@ -23,7 +22,7 @@ extern "C" {
     #[wasm_bindgen(js_name = requestText)]
     fn request_text(request: &Request) -> String;
     #[wasm_bindgen(catch)]
-    fn respond(status: u16, headers: Array, body: &JsValue) -> Result<Response, JsValue>;
+    fn respond(status: u16, headers: &Headers, body: &JsValue) -> Result<Response, JsValue>;
 }
 
 pub(crate) fn request_head(request: &Request) -> RequestHead {
@@ -57,5 +56,5 @@ pub(crate) fn stored_response(head: &ResponseHead, body: Option<ReadableStream>)
 
 /// A response with any body that the runtime knows; `null` is none.
 pub(crate) fn with_body(head: &ResponseHead, body: &JsValue) -> Result<Response, JsValue> {
-    respond(head.status, to_headers(&head.fields), body)
+    respond(head.status, &to_headers(&head.fields)?, body)
 }

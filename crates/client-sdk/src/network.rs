@@ -66,7 +66,7 @@ pub(crate) async fn send(request: &OriginRequest, abort: &AbortController) -> Se
 fn begin(request: &OriginRequest, abort: &AbortController) -> Result<Promise, JsValue> {
     let init = RequestInit::new();
     init.set_method(&request.head.method);
-    init.set_headers(&to_headers(&request.head.fields));
+    init.set_headers(&to_headers(&request.head.fields)?.into());
     init.set_credentials(RequestCredentials::SameOrigin);
     init.set_signal(Some(&abort.signal()));
     if request.revalidate {

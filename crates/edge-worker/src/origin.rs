@@ -1,11 +1,11 @@
 //! The way to the origin: a service binding (`ORIGIN`) or a URL (`ORIGIN_URL`).
 
-use js_sys::{Array, Promise};
+use js_sys::Promise;
 use tiercel_core::exchange::{FetchFailure, OriginRequest};
 use tiercel_core::head::ResponseHead;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, Request, Response};
+use web_sys::{Headers, ReadableStream, Request, Response};
 
 use crate::convert;
 use crate::fields::to_headers;
@@ -37,7 +37,7 @@ extern "C" {
         target: &JsValue,
         url: &str,
         method: &str,
-        headers: Array,
+        headers: &Headers,
         body: Option<ReadableStream>,
         millis: Option<f64>,
     ) -> Promise;
@@ -86,7 +86,8 @@ fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<
     let (target, url) = if binding.is_object() {
         (binding, wanted.head.target.url())
     } else {
-        let base = env.get("ORIGIN_URL").as_string().filter(|base| !base.is_empty());
+        // What is no URL would be in the log with the path behind it.
+        let base = env.get("ORIGIN_URL").as_string().filter(|base| base.contains("://"));
         let base =
             base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL is set: see docs/deploying.md")?;
         (js_sys::global().into(), format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
@@ -95,5 +96,5 @@ fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<
     let has_body = !matches!(wanted.head.method.as_str(), "GET" | "HEAD");
     let body = passed.filter(|_| has_body).and_then(Request::body);
     let millis = wanted.timeout.map(|timeout| timeout.get() as f64 * 1000.0);
-    Ok(send(&target, &url, &wanted.head.method, to_headers(&wanted.head.fields), body, millis))
+    Ok(send(&target, &url, &wanted.head.method, &to_headers(&wanted.head.fields)?, body, millis))
 }

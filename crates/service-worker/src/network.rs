@@ -33,7 +33,7 @@ pub(crate) async fn fetch(wanted: &OriginRequest, navigates: bool) -> Result<Ans
     let sent = async {
         let init = RequestInit::new();
         init.set_method(&wanted.head.method);
-        init.set_headers(&to_headers(&wanted.head.fields));
+        init.set_headers(&to_headers(&wanted.head.fields)?.into());
         init.set_credentials(RequestCredentials::SameOrigin);
         init.set_signal(Some(&abort.signal()));
         init.set_redirect(if navigates { RequestRedirect::Manual } else { RequestRedirect::Follow });
