@@ -89,7 +89,7 @@ fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<
         // What is no URL would be in the log with the path behind it.
         let base = env.get("ORIGIN_URL").as_string().filter(|base| base.contains("://"));
         let base =
-            base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL is set: see docs/deploying.md")?;
+            base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md")?;
         (js_sys::global().into(), format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
     };
     // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.

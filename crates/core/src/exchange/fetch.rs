@@ -276,11 +276,9 @@ impl Context<'_> {
     pub(super) fn origin_request(&self, class: &ResourceClass) -> OriginRequest {
         let mut head = self.forwarded(false);
         let shared = self.rules.tier.is_shared();
+        head.fields.retain(|name, _| !UNKEYED.contains(&name));
         if class.authority == Authority::Policy {
             head.target.query = normalised_query(class, &self.params, &head.target);
-            for name in UNKEYED {
-                head.fields.remove(name);
-            }
             // The client's wishes would reach the origin's own caches.
             head.fields.remove("cache-control");
             head.fields.remove("pragma");
