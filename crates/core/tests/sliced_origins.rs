@@ -19,6 +19,10 @@ const TAG: &str = "ETag: \"v1\"";
 
 /// What an origin does to an honest answer.
 type Edit = fn(&mut Reply);
+/// What happens between two requests.
+type Event = fn(&mut Edge);
+/// What the origin is asked for, and what is stored then.
+type Comes = (&'static str, &'static str);
 
 fn edge(lines: &[&str]) -> Edge {
     Edge::new(&policy(Some(S as u64), ""), Film::with(1, LONG, lines))
@@ -61,10 +65,10 @@ fn part(reply: &mut Reply, first: usize, last: usize) {
 fn what_cannot_be_cut() {
     const OLD: &str = "Last-Modified: Fri, 01 Jan 2010 00:00:00 GMT";
     const NOW: &str = "Last-Modified: Fri, 15 Jan 2027 08:00:00 GMT";
-    const CUT: (&str, &str) = ("0-65535 65536-131071 131072-132071", "0 1 2 head");
-    const WHOLE: (&str, &str) = ("0-65535 -", "whole");
-    const NOT: (&str, &str) = ("0-65535 -", "");
-    let cases: [(&str, &[&str], Edit, (&str, &str)); 22] = [
+    const CUT: Comes = ("0-65535 65536-131071 131072-132071", "0 1 2 head");
+    const WHOLE: Comes = ("0-65535 -", "whole");
+    const NOT: Comes = ("0-65535 -", "");
+    let cases: [(&str, &[&str], Edit, Comes); 22] = [
         ("a strong tag", &[TAG], honest, CUT),
         ("a date that tells", &[OLD], honest, CUT),
         ("a date of this second", &[NOW], honest, WHOLE),
@@ -176,7 +180,7 @@ fn what_comes_in_the_middle() {
 /// SLICE-7 (product.md, "Freshness and failure"): before anything has gone out, a failure is told as one.
 #[test]
 fn what_fails_at_once() {
-    let cases: [(&str, fn(&mut Edge), u16, &str); 4] = [
+    let cases: [(&str, Event, u16, &str); 4] = [
         ("down", Edge::down, 502, "fwd=partial; detail=\"network-failure\""),
         ("too slow", |edge| edge.mood(|_, _| Err(FetchFailure::Timeout)), 504, "fwd=partial; detail=\"timeout\""),
         (
@@ -214,7 +218,7 @@ fn what_fails_at_once() {
 #[test]
 fn a_stale_head() {
     const ALL: &str = "0-65535 65536-131071 131072-132071";
-    let cases: [(&str, fn(&mut Edge), &str); 8] = [
+    let cases: [(&str, Event, &str); 8] = [
         ("stale", |edge| edge.advance(3_600), "0-65535"),
         (
             "stale, and confirmed by a weak tag",
@@ -255,7 +259,7 @@ fn a_stale_head() {
 /// SLICE-9 (RFC 5861 §4): when the origin fails, the slices that are stored are served stale, also after a soft purge.
 #[test]
 fn a_stale_film_when_the_origin_fails() {
-    let cases: [(&str, fn(&mut Edge), bool); 5] = [
+    let cases: [(&str, Event, bool); 5] = [
         ("stale", |edge| edge.advance(3_600), true),
         ("at the end of its window", |edge| edge.advance(3_600 + 86_399), true),
         ("past its window", |edge| edge.advance(3_600 + 86_400), false),

@@ -6,6 +6,9 @@ use super::film::{Film, Wanted, wanted};
 /// Parts that are nearer than this may become one (RFC 9110 §15.3.7.2).
 const NEAR: usize = 80;
 
+/// First and last position.
+type Part = (usize, usize);
+
 /// How far `got` is from an answer by one version to a request with these fields: nothing, or what is wrong.
 pub(crate) fn differs(got: &Got, lines: &[String], film: &Film) -> Result<(), String> {
     let (whole, length) = (film.bytes(), film.length);
@@ -64,14 +67,14 @@ pub(crate) fn differs(got: &Got, lines: &[String], film: &Film) -> Result<(), St
     }
 }
 
-fn content_range(field: &str, length: usize) -> Option<(usize, usize)> {
+fn content_range(field: &str, length: usize) -> Option<Part> {
     let (range, complete) = field.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     (complete == length.to_string()).then_some((first.parse().ok()?, last.parse().ok()?))
 }
 
 /// The parts that a multipart body has, and what it must be byte by byte (RFC 9110 §14.6, RFC 2046 §5.1).
-fn multipart(got: &Got, film: &Film) -> Result<(Vec<(usize, usize)>, Vec<u8>), String> {
+fn multipart(got: &Got, film: &Film) -> Result<(Vec<Part>, Vec<u8>), String> {
     let kind = got.fields.get("content-type").unwrap_or("");
     let boundary = kind.strip_prefix("multipart/byteranges; boundary=").ok_or(format!("Content-Type: {kind}"))?;
     let opens = format!("\r\n--{boundary}\r\nContent-Type: video/mp4\r\nContent-Range: ");
@@ -91,10 +94,10 @@ fn multipart(got: &Got, film: &Film) -> Result<(Vec<(usize, usize)>, Vec<u8>), S
 }
 
 /// The parts in order, those that nearly touch as one.
-fn joined(parts: &[(usize, usize)]) -> Vec<(usize, usize)> {
+fn joined(parts: &[Part]) -> Vec<Part> {
     let mut sorted = parts.to_vec();
     sorted.sort_unstable();
-    let mut joined: Vec<(usize, usize)> = Vec::new();
+    let mut joined: Vec<Part> = Vec::new();
     for (first, last) in sorted {
         match joined.last_mut() {
             Some(before) if first <= before.1 + NEAR => before.1 = before.1.max(last),

@@ -68,11 +68,13 @@ pub(crate) struct Reply {
     pub(crate) breaks: bool,
 }
 
+type Mood = dyn FnMut(&OriginRequest, Reply) -> Result<Reply, FetchFailure>;
+
 /// An origin that has one film, and does what RFC 9110 §13 and §14 say, unless its mood is another.
 pub(crate) struct Origin {
     pub(crate) film: Film,
     pub(crate) log: Vec<OriginRequest>,
-    mood: Box<dyn FnMut(&OriginRequest, Reply) -> Result<Reply, FetchFailure>>,
+    mood: Box<Mood>,
 }
 
 impl Origin {
