@@ -48,6 +48,11 @@ impl World {
         Ok(Self { child, stdout, ready })
     }
 
+    /// The process that it runs in, with workerd below it.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until somebody ends it, for example with Ctrl-C.
     ///
     /// # Errors

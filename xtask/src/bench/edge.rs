@@ -1,10 +1,10 @@
 //! `cargo xtask bench edge`: builds the edge, measures it beside its peers, prints what was promised and what is.
 
-use std::{path::PathBuf, thread};
+use std::{collections::BTreeMap, path::PathBuf, thread};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     flow, media,
@@ -105,7 +105,7 @@ fn size(edge: &std::path::Path) -> Result<Row> {
     let (raw, gzip) = sizes::of(&edge.join("index_bg.wasm"))?;
     let kb = |bytes: usize| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1000.0;
     Ok(Row {
-        id: "wasm-size",
+        id: "wasm-size".into(),
         what: "wasm, gzip".into(),
         value: kb(gzip),
         unit: "KB",
@@ -114,40 +114,50 @@ fn size(edge: &std::path::Path) -> Result<Row> {
     })
 }
 
-/// Runs `tests/benches/decision.rs`, which prints its figures as JSON.
+/// What the decision takes, from `tests/benches`.
 fn decision(workspace: &Workspace, quick: bool) -> Result<Vec<Row>> {
-    let text = step("the decision, natively", || {
-        let run = Run::new("cargo").args(["bench", "--quiet", "-p", "tiercel-e2e", "--bench", "decision", "--"]);
-        run.args(quick.then_some("--quick")).dir(&workspace.root).output()
-    })?;
-    let figures: Value = serde_json::from_str(&text).context("tests/benches/decision.rs printed no JSON")?;
-    let number = |who: &str, what: &str| {
-        figures[who][what].as_f64().with_context(|| format!("the decision's figures have no {who}.{what}"))
+    let bench = |name: &str| {
+        let run = Run::new("cargo").args(["bench", "--quiet", "-p", "tiercel-e2e", "--bench", name, "--"]);
+        let text = run.args(quick.then_some("--quick")).dir(&workspace.root).output()?;
+        Ok(text.lines().filter_map(figures).collect())
     };
-    let theirs = number("http_cache_semantics", "micros")?;
-    let their_allocations = number("http_cache_semantics", "allocations")?;
-    ensure!(theirs > 0.0, "a decision took no time");
+    type Figures = BTreeMap<(String, String), Vec<f64>>;
+    let times: Figures = step("the decision, natively: time", || bench("decision"))?;
+    let allocated: Figures = step("the decision, natively: allocations", || bench("allocations"))?;
     let mut rows = Vec::new();
-    for (policy, time, ratio) in
-        [("videomi", "decision-time", "decision-ratio"), ("http", "decision-http-time", "decision-http-ratio")]
-    {
-        let ours = number(policy, "micros")?;
-        rows.push(Row {
-            id: time,
-            what: format!("decision on a fresh hit, policy {policy}"),
-            value: ours,
-            unit: "µs",
-            target: Some(Target::AtMost(2.0)),
-            of: format!("{} allocations, {} bytes", number(policy, "allocations")?, number(policy, "bytes")?),
-        });
-        rows.push(Row {
-            id: ratio,
-            what: "  beside http-cache-semantics".into(),
-            value: ours / theirs,
-            unit: "×",
-            target: Some(Target::AtMost(0.5)),
-            of: format!("{theirs:.2} µs, {their_allocations} allocations"),
-        });
+    for (policy, place, id, what) in [
+        ("videomi", "in_memory", "decision", "decision on a hit in memory"),
+        ("videomi", "from_store", "decision-store", "decision on a hit from the store"),
+        ("http", "in_memory", "decision-http", "decision by RFC 9111 alone, in memory"),
+        ("http", "from_store", "decision-http-store", "decision by RFC 9111 alone, from the store"),
+    ] {
+        let of = |who: &str| {
+            let who = (who.to_owned(), place.to_owned());
+            match (times.get(&who).map(Vec::as_slice), allocated.get(&who).map(Vec::as_slice)) {
+                (Some([micros]), Some([count, bytes])) => Ok((*micros, format!("{count} allocations, {bytes} bytes"))),
+                _ => bail!("tests/benches measured no {who:?}"),
+            }
+        };
+        let (own, allocated) = of(policy)?;
+        let (theirs, theirs_allocated) = of("http_cache_semantics")?;
+        let row = |id: String, what: &str, value, unit, most, of| Row {
+            id,
+            what: what.into(),
+            value,
+            unit,
+            target: Some(Target::AtMost(most)),
+            of,
+        };
+        rows.push(row(format!("{id}-time"), what, own, "µs", 2.0, allocated));
+        let beside = format!("{theirs:.2} µs, {theirs_allocated}");
+        rows.push(row(format!("{id}-ratio"), "  beside http-cache-semantics", own / theirs, "×", 0.5, beside));
     }
     Ok(rows)
+}
+
+/// `WHO PLACE NUMBER…`
+fn figures(line: &str) -> Option<((String, String), Vec<f64>)> {
+    let mut words = line.split(' ');
+    let who = (words.next()?.to_owned(), words.next()?.to_owned());
+    Some((who, words.map(str::parse).collect::<Result<_, _>>().ok()?))
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{
-    load::{self, Until},
+    load::{self, Pace, Until},
     origin::{Origin, address},
     report::{Row, Target},
 };
@@ -34,12 +34,12 @@ pub(crate) fn measure(workspace: &Workspace, edge: &Path) -> Result<Vec<Row>> {
 fn collapsing(world: &World, origin: &Origin) -> Result<Row> {
     origin.settled()?;
     let edge = address(&world.url()?)?;
-    let round = load::run(edge, AT_ONCE, Until::Answers(AT_ONCE), |out| {
+    let round = load::run(edge, AT_ONCE, Until::Answers(AT_ONCE), Pace::AtOnce, |out| {
         let _ = write!(out, "GET /images/slow.webp HTTP/1.1\r\nHost: {edge}\r\n\r\n");
     })?;
     let asked = origin.settled()?.requests;
     Ok(Row {
-        id: "collapsing",
+        id: "collapsing".into(),
         what: format!("{AT_ONCE} misses at once ask the origin"),
         value: f64::from(u32::try_from(asked).unwrap_or(u32::MAX)),
         unit: "times",
@@ -81,7 +81,7 @@ fn outage(world: &World, origin: &Origin) -> Result<Row> {
     origin.listen(true)?;
     let first = failures.first().map_or(String::new(), |failure| format!("; for example {failure}"));
     Ok(Row {
-        id: "outage",
+        id: "outage".into(),
         what: "an hour without the origin, answered".into(),
         value: f64::from(answered) / f64::from(asked) * 100.0,
         unit: "%",

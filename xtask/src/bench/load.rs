@@ -1,11 +1,12 @@
 //! A client that keeps connections open and busy: each asks again as soon as it has its answer (a closed loop).
 //!
-//! One thread over `mio`. It was measured beside autocannon, whose own CPU was the limit on two cores; this one is
-//! idle for most of the time even against a Worker that returns a constant ([`Round::idle`]).
+//! One thread over `mio`: on two cores a client in JavaScript takes more time for an answer than a Worker that returns
+//! a constant. This one is idle most of the time ([`Round::idle`]).
 
 use std::{
     io::{ErrorKind, Read, Write},
     net::SocketAddr,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,15 @@ pub(crate) enum Until {
     Time(Duration),
     /// After so many answers.
     Answers(usize),
+}
+
+/// When a connection asks again.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// As soon as it has its answer.
+    AtOnce,
+    /// So long after its answer: what the server does behind it has then ended. For one connection.
+    After(Duration),
 }
 
 /// What a run measured.
@@ -47,6 +57,12 @@ impl Round {
         self.answers as f64 / self.took.as_secs_f64()
     }
 
+    /// What each answer had of `time`, in microseconds.
+    #[expect(clippy::cast_precision_loss, reason = "a count of some thousands")]
+    pub(crate) fn micros_each(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e6 / self.answers as f64
+    }
+
     /// The time within which half of the answers came, in milliseconds.
     pub(crate) fn median_ms(&self) -> f64 {
         self.latencies.get(self.latencies.len() / 2).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
@@ -61,6 +77,7 @@ pub(crate) fn run(
     address: SocketAddr,
     connections: usize,
     until: Until,
+    pace: Pace,
     mut next: impl FnMut(&mut Vec<u8>),
 ) -> Result<Round> {
     let mut poll = Poll::new()?;
@@ -100,6 +117,9 @@ pub(crate) fn run(
             answers += 1;
             others += usize::from(status != 200);
             if goes_on(asked) {
+                if let Pace::After(pause) = pace {
+                    thread::sleep(pause);
+                }
                 peer.ask(&mut next)?;
                 asked += 1;
             }

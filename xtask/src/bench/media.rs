@@ -1,6 +1,6 @@
 //! A large file through the edge: what it costs in memory, and what it asks of the origin.
 
-use std::{io::Read, path::Path};
+use std::{io::Read, path::Path, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -30,28 +30,24 @@ pub(crate) fn measure(workspace: &Workspace, edge: &Path, quick: bool) -> Result
     let path = |name: &str| format!("{url}/api/files/videos/{name}-{size}");
     let label = format!("{} MiB", size / MIB);
 
-    let first = step(&format!("{label}, first play"), || {
-        let status = play(&path("big"), None, 0, size)?;
-        Ok((status, origin.settled()?.bytes))
-    })?;
+    let seen = |what: &str, name: &str, last: Option<u64>, first: u64, length: u64| {
+        step(&format!("{label}, {what}"), || {
+            let started = Instant::now();
+            let status = play(&path(name), last, first, length)?;
+            let took = started.elapsed().as_secs_f64();
+            Ok((origin.settled()?.bytes, format!("{:.0} MiB/s; {status}", mib(length) / took)))
+        })
+    };
+    let first = seen("first play", "big", None, 0, size)?;
     let memory = world.wasm_bytes()?;
-    let second = step(&format!("{label}, second play"), || {
-        let status = play(&path("big"), None, 0, size)?;
-        Ok((status, origin.settled()?.bytes))
-    })?;
+    let second = seen("second play", "big", None, 0, size)?;
     // In the middle of a file that nobody has asked for, across the border of two slices.
     let at = size / 2 / SLICE * SLICE + SLICE - MIB / 2;
-    let seek = step(&format!("{label}, a seek"), || {
-        let status = play(&path("fresh"), Some(at + MIB - 1), at, MIB)?;
-        Ok((status, origin.settled()?.bytes))
-    })?;
+    let seek = seen("a seek", "fresh", Some(at + MIB - 1), at, MIB)?;
     // As a browser seeks: from there to the end, and away after what it needed.
-    let open = step(&format!("{label}, a seek with an open end"), || {
-        let status = play(&path("open"), Some(size - 1), at, MIB)?;
-        Ok((status, origin.settled()?.bytes))
-    })?;
-    let row = |id, what: &str, bytes: u64, target, of: String| Row {
-        id,
+    let open = seen("a seek to the end", "open", Some(size - 1), at, MIB)?;
+    let row = |id: &str, what: &str, bytes: u64, target, of: String| Row {
+        id: id.into(),
         what: format!("{label}, {what}"),
         value: mib(bytes),
         unit: "MiB",
@@ -60,11 +56,11 @@ pub(crate) fn measure(workspace: &Workspace, edge: &Path, quick: bool) -> Result
     };
     let most = |bytes| Some(Target::AtMost(mib(bytes)));
     Ok(vec![
-        row("media-memory", "wasm memory", memory, most(16 * MIB), format!("after the first play; {}", first.0)),
-        row("media-first", "first play asks the origin for", first.1, None, first.0.clone()),
-        row("media-second", "second play asks the origin for", second.1, most(0), second.0),
-        row("media-seek", "a seek of 1 MiB", seek.1, most(2 * SLICE), seek.0),
-        row("media-seek-open", "a seek to the end, left after 1 MiB", open.1, None, open.0),
+        row("media-memory", "wasm memory", memory, most(16 * MIB), "after the first play".into()),
+        row("media-first", "first play asks the origin for", first.0, None, first.1),
+        row("media-second", "second play asks the origin for", second.0, most(0), second.1),
+        row("media-seek", "a seek of 1 MiB", seek.0, most(2 * SLICE), seek.1),
+        row("media-seek-open", "a seek to the end, left after 1 MiB", open.0, most(2 * SLICE), open.1),
     ])
 }
 

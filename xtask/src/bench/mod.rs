@@ -3,6 +3,7 @@
 //! A missed target is a line in the table, never a failure: how fast a machine is says nothing of whether the code is
 //! right.
 
+mod cpu;
 mod edge;
 mod flow;
 mod load;

@@ -43,14 +43,6 @@ impl Origin {
         Ok(Self { control: text("controlUrl")?, url: text("url")?, child })
     }
 
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// When its URL is none.
-    pub(crate) fn address(&self) -> Result<SocketAddr> {
-        address(&self.url)
-    }
-
     /// What it gave until now, once that does not grow any more; it then counts anew.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ impl Target {
 /// One line of the table.
 pub(crate) struct Row {
     /// Stable, for tools.
-    pub(crate) id: &'static str,
+    pub(crate) id: String,
     /// For people.
     pub(crate) what: String,
     pub(crate) value: f64,

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
-    load::{self, Round, Until},
+    cpu,
+    load::{self, Pace, Round, Until},
     origin::{Origin, address},
     report::{Row, Target, median},
 };
@@ -44,16 +45,18 @@ pub(crate) struct Effort {
     warm_up: Duration,
     /// Keys that hits from the store are spread over.
     keys: usize,
-    /// Misses in a round.
+    /// Misses in a round, and the pause after each.
     misses: usize,
+    pause: Duration,
 }
 
 impl Effort {
     pub(crate) fn of(quick: bool) -> Self {
         let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
+        let pause = millis(20);
         match quick {
-            true => Self { rounds: 3, round: millis(500), warm_up: millis(700), keys: 500, misses: 100 },
-            false => Self { rounds: 9, round: seconds(1), warm_up: seconds(2), keys: 4000, misses: 300 },
+            true => Self { rounds: 5, round: millis(300), warm_up: millis(700), keys: 500, misses: 20, pause },
+            false => Self { rounds: 25, round: millis(400), warm_up: seconds(2), keys: 4000, misses: 25, pause },
         }
     }
 
@@ -91,10 +94,20 @@ enum Paths {
     Unique,
 }
 
+impl Paths {
+    fn count(self) -> usize {
+        match self {
+            Self::Hot => 1,
+            Self::Of(count) => count,
+            Self::Unique => usize::MAX,
+        }
+    }
+}
+
 impl Peer {
-    fn round(&mut self, connections: usize, until: Until) -> Result<Round> {
+    fn round(&mut self, connections: usize, until: Until, pace: Pace) -> Result<Round> {
         let Self { address, paths, fields, asked, .. } = self;
-        let round = load::run(*address, connections, until, |out| {
+        let round = load::run(*address, connections, until, pace, |out| {
             *asked += 1;
             let written = match paths {
                 Paths::Hot => write!(out, "GET {HOT}"),
@@ -114,112 +127,114 @@ impl Stage<'_> {
     /// One key again and again, as fast as it goes.
     pub(crate) fn hot(&self) -> Result<Vec<Row>> {
         let theatre = Theatre::open(self, SMALL)?;
-        let mut rows = Vec::new();
-        for (fields, whose) in [(BROWSER, "hot hit"), ("", "  bare requests")] {
-            let mut peers = [
+        let peers = |fields| -> Result<[Peer; 3]> {
+            Ok([
                 theatre.peer("edge", Paths::Hot, fields)?,
                 theatre.peer("constant", Paths::Hot, fields)?,
                 theatre.peer("cache", Paths::Hot, fields)?,
-            ];
-            let seen = self.saturate(whose, &mut peers)?;
-            theatre.nothing_reached_the_origin()?;
-            let is_claim = fields == BROWSER;
-            rows.push(seen.row(
-                ("hot-of-constant", "hot-bare-of-constant"),
-                whose,
-                1,
-                is_claim.then_some(0.8),
-                is_claim,
-            ));
-            rows.push(seen.row(("hot-of-cache", "hot-bare-of-cache"), whose, 2, is_claim.then_some(1.8), is_claim));
-        }
-        Ok(rows)
+            ])
+        };
+        let seen = self.saturate("hot hit", &theatre, &mut peers(BROWSER)?)?;
+        // How much of it is the reading of the request.
+        let bare = self.saturate("hot hit, bare requests", &theatre, &mut peers("")?)?;
+        theatre.nothing_reached_the_origin()?;
+        let status = theatre.cache_status(HOT)?;
+        Ok(vec![
+            seen.beside(1, "hot-of-constant", "hot hit", Some(0.8), &status),
+            seen.beside(2, "hot-of-cache", "hot hit", Some(1.8), ""),
+            bare.beside(1, "hot-bare-of-constant", "  bare requests", None, ""),
+            bare.beside(2, "hot-bare-of-cache", "  bare requests", None, ""),
+        ])
     }
 
     /// Hits that isolate memory does not answer: spread over many keys, and with large bodies.
     pub(crate) fn store(&self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for (length, keys, whose, id) in [
+        for (length, keys, what, id) in [
             (SMALL, self.effort.keys, "store hit, many keys", "store-spread-of-cache"),
             (LARGE, 20, "store hit, 256 KiB", "store-large-of-cache"),
         ] {
             let theatre = Theatre::open(self, length)?;
-            let mut peers =
-                [theatre.peer("edge", Paths::Of(keys), BROWSER)?, theatre.peer("cache", Paths::Of(keys), BROWSER)?];
-            step(&format!("{whose}: filling {keys} keys"), || {
+            let keys = Paths::Of(keys);
+            let mut peers = [theatre.peer("edge", keys, BROWSER)?, theatre.peer("cache", keys, BROWSER)?];
+            step(&format!("{what}: filling"), || {
                 for peer in &mut peers {
-                    peer.round(CONNECTIONS, Until::Answers(keys))?;
+                    peer.round(CONNECTIONS, Until::Answers(keys.count()), Pace::AtOnce)?;
                 }
                 // What is stored behind the answers.
                 theatre.origin.settled().map(drop)
             })?;
-            let seen = self.saturate(whose, &mut peers)?;
+            let seen = self.saturate(what, &theatre, &mut peers)?;
             theatre.nothing_reached_the_origin()?;
-            rows.push(seen.row((id, id), whose, 1, Some(0.9), true));
+            rows.push(seen.beside(1, id, what, Some(0.9), &theatre.cache_status("/images/k1.webp")?));
         }
         Ok(rows)
     }
 
-    /// Misses, one after the other: what the edge adds to the origin's own time.
+    /// Misses, one after the other: what the edge adds to the origin's own time. Each begins when what the one before
+    /// left behind (writing to the store) has ended.
     pub(crate) fn miss(&self) -> Result<Vec<Row>> {
         let theatre = Theatre::open(self, SMALL)?;
-        let direct = Peer {
-            name: "origin",
-            address: theatre.origin.address()?,
-            paths: Paths::Unique,
-            fields: BROWSER,
-            asked: 0,
-        };
-        let mut peers =
-            [theatre.peer("edge", Paths::Unique, BROWSER)?, theatre.peer("pass", Paths::Unique, BROWSER)?, direct];
-        let mut medians: [Vec<f64>; 3] = Default::default();
+        let mut peers = [
+            theatre.peer("edge", Paths::Unique, BROWSER)?,
+            theatre.peer("origin", Paths::Unique, BROWSER)?,
+            theatre.peer("pass", Paths::Unique, BROWSER)?,
+            theatre.peer("cache", Paths::Unique, BROWSER)?,
+        ];
+        let mut times: [Vec<f64>; 4] = Default::default();
+        let mut micros: [Vec<f64>; 4] = Default::default();
+        let workers = cpu::below(theatre.world.process());
         step("miss", || {
             for round in 0..=self.effort.rounds {
-                for (peer, medians) in peers.iter_mut().zip(&mut medians) {
-                    let median = peer.round(1, Until::Answers(self.effort.misses))?.median_ms();
+                for (at, peer) in peers.iter_mut().enumerate() {
+                    let before = cpu::time(&workers);
+                    let seen = peer.round(1, Until::Answers(self.effort.misses), Pace::After(self.effort.pause))?;
                     // The first round warms up.
                     if round > 0 {
-                        medians.push(median);
+                        times[at].push(seen.median_ms());
+                        micros[at].push(seen.micros_each(cpu::time(&workers).saturating_sub(before)));
                     }
                 }
             }
             Ok(())
         })?;
-        let [edge, pass, direct] = medians.map(median);
+        let [edge, origin, pass, cache] = times.map(median);
+        let [edge_cpu, _, pass_cpu, cache_cpu] = micros.map(median);
+        let row = |id: &str, what: &str, other: f64, target, of: String| Row {
+            id: id.into(),
+            what: what.into(),
+            value: edge - other,
+            unit: "ms",
+            target,
+            of,
+        };
+        let own = format!("median {edge:.2} ms, the origin alone {origin:.2} ms; CPU {edge_cpu:.0} µs");
+        let of = |median: f64, cpu: f64| format!("{median:.2} ms; CPU {cpu:.0} µs");
         Ok(vec![
-            Row {
-                id: "miss-own-work",
-                what: "miss, own work".into(),
-                value: edge - direct,
-                unit: "ms",
-                target: Some(Target::AtMost(2.0)),
-                of: format!("median {edge:.2} ms, the origin alone {direct:.2} ms"),
-            },
-            Row {
-                id: "miss-over-pass",
-                what: "  beyond a Worker that only passes on".into(),
-                value: edge - pass,
-                unit: "ms",
-                target: None,
-                of: format!("{pass:.2} ms"),
-            },
+            row("miss-own-work", "miss, own work", origin, Some(Target::AtMost(2.0)), own),
+            row("miss-over-pass", "  beyond a Worker that passes on", pass, None, of(pass, pass_cpu)),
+            row("miss-over-cache", "  beyond a Worker that fills the cache", cache, None, of(cache, cache_cpu)),
         ])
     }
 
     /// Warms the peers up, then measures them in turns.
-    fn saturate(&self, what: &str, peers: &mut [Peer]) -> Result<Seen> {
+    fn saturate(&self, what: &str, theatre: &Theatre, peers: &mut [Peer]) -> Result<Seen> {
         step(what, || {
             for peer in &mut *peers {
-                peer.round(CONNECTIONS, Until::Time(self.effort.warm_up))?;
+                peer.round(CONNECTIONS, Until::Time(self.effort.warm_up), Pace::AtOnce)?;
             }
-            let mut seen =
-                Seen { names: peers.iter().map(|peer| peer.name).collect(), rates: vec![Vec::new(); peers.len()] };
+            let names = peers.iter().map(|peer| peer.name).collect();
+            let none = vec![Vec::new(); peers.len()];
+            let mut seen = Seen { names, rates: none.clone(), micros: none };
+            let workers = cpu::below(theatre.world.process());
             let mut idle = 1.0_f64;
             for _ in 0..self.effort.rounds {
-                for (peer, rates) in peers.iter_mut().zip(&mut seen.rates) {
-                    let round = peer.round(CONNECTIONS, Until::Time(self.effort.round))?;
+                for (at, peer) in peers.iter_mut().enumerate() {
+                    let before = cpu::time(&workers);
+                    let round = peer.round(CONNECTIONS, Until::Time(self.effort.round), Pace::AtOnce)?;
+                    seen.micros[at].push(round.micros_each(cpu::time(&workers).saturating_sub(before)));
+                    seen.rates[at].push(round.rate());
                     idle = idle.min(round.idle);
-                    rates.push(round.rate());
                 }
             }
             if idle < 0.1 {
@@ -230,25 +245,29 @@ impl Stage<'_> {
     }
 }
 
-/// Answers a second, of each peer in each round.
+/// What was seen of each peer in each round.
 struct Seen {
     names: Vec<&'static str>,
+    /// Answers a second.
     rates: Vec<Vec<f64>>,
+    /// Processor time of an answer, in microseconds.
+    micros: Vec<Vec<f64>>,
 }
 
 impl Seen {
     /// The first peer beside another. The ratio is taken within each round, so that a busy machine slows both.
-    fn row(&self, ids: (&'static str, &'static str), what: &str, other: usize, least: Option<f64>, first: bool) -> Row {
+    fn beside(&self, other: usize, id: &str, what: &str, least: Option<f64>, status: &str) -> Row {
         let ratio = median(self.rates[0].iter().zip(&self.rates[other]).map(|(own, theirs)| own / theirs));
-        let own = median(self.rates[0].iter().copied());
-        let theirs = median(self.rates[other].iter().copied());
+        let [(own, own_micros), (theirs, their_micros)] = [0, other]
+            .map(|peer| (median(self.rates[peer].iter().copied()), median(self.micros[peer].iter().copied())));
+        let status = if status.is_empty() { String::new() } else { format!("; {status}") };
         Row {
-            id: if first { ids.0 } else { ids.1 },
+            id: id.into(),
             what: format!("{what}, beside {}", self.names[other]),
             value: ratio,
             unit: "×",
             target: least.map(Target::AtLeast),
-            of: format!("{own:.0}/s beside {theirs:.0}/s; {:.1} µs beside {:.1} µs", 1e6 / own, 1e6 / theirs),
+            of: format!("{own:.0}/s beside {theirs:.0}/s; CPU {own_micros:.0} µs beside {their_micros:.0} µs{status}"),
         }
     }
 }
@@ -285,7 +304,18 @@ impl Theatre {
     }
 
     fn url(&self, name: &str) -> Result<String> {
-        url(if name == "edge" { &self.world.ready["url"] } else { &self.world.ready["peers"][name] })
+        match name {
+            "origin" => Ok(self.origin.url.clone()),
+            "edge" => url(&self.world.ready["url"]),
+            peer => url(&self.world.ready["peers"][peer]),
+        }
+    }
+
+    /// What the edge says of a hit: it shows what was measured.
+    fn cache_status(&self, path: &str) -> Result<String> {
+        let answer = ureq::get(format!("{}{path}", self.url("edge")?)).call()?;
+        let status = answer.headers().get("cache-status").and_then(|status| status.to_str().ok());
+        Ok(status.unwrap_or("no Cache-Status").to_owned())
     }
 
     fn peer(&self, name: &'static str, paths: Paths, fields: &'static str) -> Result<Peer> {
