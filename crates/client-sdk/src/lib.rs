@@ -12,6 +12,8 @@
 //!  sync      other tabs, the page's events, the Service Worker   wipe    logout
 //! ```
 
+#[path = "../../shared/allocator.rs"]
+mod allocator;
 mod answer;
 pub mod client;
 mod disk;

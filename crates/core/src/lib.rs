@@ -23,5 +23,6 @@ pub mod principal;
 mod ruleset;
 pub mod semantics;
 pub mod slice;
+mod sorted;
 pub mod tier;
 pub mod time;

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use crate::field::Fields;
 use crate::key::CacheKey;
 use crate::slice::Slicing;
+use crate::sorted;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The private field of a stored response. Stripped on delivery.
@@ -101,9 +102,7 @@ pub(crate) fn groups(name: &str, tags: Vec<String>) -> Vec<String> {
     groups.push(name.to_owned());
     let ends = name.match_indices(':').map(|(at, _)| at).skip(1);
     groups.extend(ends.map(|end| name[..end].to_owned()));
-    groups.sort_unstable();
-    groups.dedup();
-    groups
+    sorted::set(groups)
 }
 
 fn esc(text: &str) -> String {

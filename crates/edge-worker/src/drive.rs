@@ -13,7 +13,7 @@ use tiercel_core::time::Timestamp;
 use web_sys::Response;
 
 use crate::origin::Answer;
-use crate::runtime::{Context, Env, Result};
+use crate::runtime::{Context, Env, Result, Work};
 use crate::store::Held;
 use crate::{auth, behind, convert, epochs, facts, flights, memory, now, origin, send, store};
 
@@ -45,7 +45,7 @@ pub(crate) enum Driven {
     /// A response.
     Ready(Response),
     /// A response to come.
-    Later(std::pin::Pin<Box<dyn Future<Output = Result<Response>>>>),
+    Later(Work<Result<Response>>),
 }
 
 /// Answers a request. What is in memory and needs no credential is answered at once.

@@ -1,13 +1,13 @@
 //! The Durable Object that holds the epochs of one shard. `epochs` is its only caller.
 
-use js_sys::Array;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 use worker_sys::{DurableObjectState, SqlStorage};
 
 use crate::now;
-use crate::runtime::{Env, Result};
+use crate::runtime::{Env, Result, promise};
 
 /// Written once for each name and kind. `max`: a clock that steps back must not make a later purge an earlier one.
 /// (`WHERE true` tells SQLite that what follows is no `ON` of a join.)
@@ -45,19 +45,19 @@ impl TagEpochs {
     }
 
     /// The epochs of the names in the body, a JSON array: lines of `name TAB millis TAB kind`. A path `/purge/KIND`
-    /// purges them first.
-    ///
-    /// # Errors
-    /// Those of the storage.
-    pub async fn fetch(&self, request: Request) -> Result<Response> {
-        let url = request.url();
-        let names = JsFuture::from(request.text()?).await?;
-        let mut path = url.rsplit('/');
-        if let (Some(kind), Some("purge")) = (path.next(), path.next()) {
-            let at = now().as_millis() as f64;
-            self.sql.exec(PURGE, Array::of3(&kind.into(), &at.into(), &names))?;
-        }
-        let row: Row = self.sql.exec(READ, Array::of1(&names))?.one().unchecked_into();
-        Response::new_with_opt_str(row.lines().as_deref())
+    /// purges them first. Fails as the storage does.
+    pub fn fetch(&self, request: Request) -> Promise {
+        let sql = self.sql.clone();
+        promise(Box::pin(async move {
+            let url = request.url();
+            let names = JsFuture::from(request.text()?).await?;
+            let mut path = url.rsplit('/');
+            if let (Some(kind), Some("purge")) = (path.next(), path.next()) {
+                let at = now().as_millis() as f64;
+                sql.exec(PURGE, Array::of3(&kind.into(), &at.into(), &names))?;
+            }
+            let row: Row = sql.exec(READ, Array::of1(&names))?.one().unchecked_into();
+            Response::new_with_opt_str(row.lines().as_deref()).map(Into::into)
+        }))
     }
 }

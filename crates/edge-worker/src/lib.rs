@@ -5,6 +5,8 @@
 //! where requests wait for one another, `origin` the way to the origin, `auth` verifies credentials, `epochs` knows
 //! what was purged, `convert` turns the runtime's objects into the core's data and back.
 
+#[path = "../../shared/allocator.rs"]
+mod allocator;
 mod auth;
 mod behind;
 #[path = "../../shared/convert.rs"]
@@ -31,10 +33,9 @@ use tiercel_core::policy::Policy;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::drive::Driven;
-use crate::runtime::{Context, Env};
+use crate::runtime::{Context, Env, promise};
 
 /// Answers a request: a response, or a promise of one where it takes time.
 ///
@@ -44,7 +45,7 @@ use crate::runtime::{Context, Env};
 pub fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<JsValue, JsValue> {
     match drive::drive(engine(), request, env, context) {
         Driven::Ready(response) => Ok(response.into()),
-        Driven::Later(response) => Ok(future_to_promise(async { response.await.map(Into::into) }).into()),
+        Driven::Later(response) => Ok(promise(Box::pin(async { response.await.map(Into::into) })).into()),
     }
 }
 

@@ -9,7 +9,7 @@ use web_sys::{Headers, ReadableStream, Request, Response};
 
 use crate::convert;
 use crate::fields::to_headers;
-use crate::runtime::{Env, Result, report, report_thrown};
+use crate::runtime::{Env, Result, millis, report, report_thrown};
 
 #[wasm_bindgen(inline_js = r#"
 export async function send(target, url, method, headers, body, millis) {
@@ -88,13 +88,13 @@ fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<
     } else {
         // What is no URL would be in the log with the path behind it.
         let base = env.get("ORIGIN_URL").as_string().filter(|base| base.contains("://"));
-        let base =
-            base.ok_or("neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md")?;
+        let base = base.ok_or(
+            "neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md",
+        )?;
         (js_sys::global().into(), format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
     };
     // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.
     let has_body = !matches!(wanted.head.method.as_str(), "GET" | "HEAD");
     let body = passed.filter(|_| has_body).and_then(Request::body);
-    let millis = wanted.timeout.map(|timeout| timeout.get() as f64 * 1000.0);
-    Ok(send(&target, &url, &wanted.head.method, &to_headers(&wanted.head.fields)?, body, millis))
+    Ok(send(&target, &url, &wanted.head.method, &to_headers(&wanted.head.fields)?, body, wanted.timeout.map(millis)))
 }

@@ -2,8 +2,10 @@
 //! `worker`, would bring requests, errors and readers of JSON of its own along: 36 KB of wasm (gzip).
 
 use std::panic;
+use std::pin::Pin;
 
 use js_sys::Promise;
+use tiercel_core::time::DeltaSeconds;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
@@ -55,18 +57,32 @@ pub(crate) async fn in_time(seconds: u64, work: &Promise) -> Result<JsValue> {
     JsFuture::from(race(work, seconds as f64 * 1000.0)).await
 }
 
+/// As JavaScript's timers want it.
+pub(crate) fn millis(span: DeltaSeconds) -> f64 {
+    // A longer one would end at once.
+    (span.get() * 1000).min(i32::MAX as u64) as f64
+}
+
 /// Lets `work` go on after the answer went out.
 pub(crate) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'static) {
-    let promise = future_to_promise(async move {
+    let promise = promise(Box::pin(async move {
         work.await;
         Ok(JsValue::UNDEFINED)
-    });
+    }));
     if let Err(thrown) = context.wait_until(&promise) {
         report_thrown("tiercel: what goes on behind an answer may be ended early:", &thrown);
     }
 }
 
-/// A panic ends in a trap that says nothing of it.
+/// Something to be done.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A promise of what `work` gives. In a box, because every kind of future would make a copy of the machinery.
+pub(crate) fn promise(work: Work<Result<JsValue>>) -> Promise {
+    future_to_promise(work)
+}
+
+/// A panic ends in a trap, which says nothing of it.
 #[wasm_bindgen(start)]
 fn start() {
     panic::set_hook(Box::new(|info| report(&format!("tiercel: {info}"))));

@@ -4,6 +4,8 @@
 //! to the edge, `identity` knows whose page is asking, `messages` listens to the SDK, `convert` turns the browser's
 //! objects into the core's data and back. The listeners themselves are in `js/sw.js`.
 
+#[path = "../../shared/allocator.rs"]
+mod allocator;
 #[path = "../../shared/convert.rs"]
 mod convert;
 mod drive;

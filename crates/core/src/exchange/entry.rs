@@ -12,6 +12,7 @@ use crate::policy::{Authority, ResourceClass};
 use crate::principal::CredentialSource;
 use crate::semantics::{freshness, vary};
 use crate::slice::Slicing;
+use crate::sorted;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// Fields that the runtime's store would act on. They are kept under another name while stored.
@@ -225,7 +226,5 @@ fn is_tag(tag: &str) -> bool {
 pub(super) fn tags(context: &Context<'_>, class: &ResourceClass, head: &ResponseHead) -> Vec<String> {
     let mut tags: Vec<String> = class.tags.iter().filter_map(|t| t.render_tag(&context.params)).collect();
     tags.extend(cache_groups::parse(&head.fields, cache_groups::CACHE_GROUPS));
-    tags.sort_unstable();
-    tags.dedup();
-    tags
+    sorted::set(tags)
 }

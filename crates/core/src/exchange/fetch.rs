@@ -24,6 +24,7 @@ use crate::semantics::located::located;
 use crate::semantics::storable::{self, NoStoreReason};
 use crate::semantics::validate::{self, HeadSays};
 use crate::slice::Slicing;
+use crate::sorted;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The verified user, percent-encoded, for the origin. Clients cannot forge it: the edge removes theirs.
@@ -334,8 +335,7 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
         found.names.extend(target_key(context, target));
         found.names.extend(located(target, &head.fields).filter_map(|target| target_key(context, &target)));
     }
-    found.names.sort_unstable();
-    found.names.dedup();
+    found.names = sorted::set(found.names);
     if !found.names.is_empty() && found.purge.is_none() {
         found.purge = Some(Purge::Hard);
     }

@@ -12,6 +12,7 @@ use crate::policy::route::{Pattern, REST};
 use crate::policy::{Anonymous, Authority, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID};
 use crate::principal::{Credential, Principal};
 use crate::ruleset::Ruleset;
+use crate::sorted::sorted;
 use crate::time::Timestamp;
 
 /// Total length of a request's fields, in bytes, above which nothing is looked up.
@@ -192,8 +193,7 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
             if class.authority == Authority::Origin || !query.contains('&') {
                 params.set(QUERY, target.query.as_deref());
             } else {
-                let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
-                pairs.sort_unstable();
+                let pairs: Vec<&str> = sorted(query.split('&').filter(|pair| !pair.is_empty()).collect());
                 params.set(QUERY, (!pairs.is_empty()).then(|| pairs.join("&")).as_deref());
             }
         }

@@ -1,7 +1,9 @@
 //! `Range`, `Content-Range` (RFC 9110 §14) and their arithmetic.
 
+use crate::sorted::sorted;
+
 /// A satisfiable part of a representation, both ends included, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteRange {
     /// Position of the first byte.
     pub first: u64,
@@ -132,10 +134,8 @@ fn one(spec: &str, complete: u64) -> One {
 /// Parts that overlap or nearly touch become one, in order; others stay in the order they were asked in
 /// (RFC 9110 §15.3.7.2).
 fn apart(parts: Vec<ByteRange>) -> Vec<ByteRange> {
-    let mut sorted = parts.clone();
-    sorted.sort_unstable_by_key(|part| part.first);
-    let mut joined: Vec<ByteRange> = Vec::with_capacity(sorted.len());
-    for part in sorted {
+    let mut joined: Vec<ByteRange> = Vec::with_capacity(parts.len());
+    for part in sorted(parts.clone()) {
         match joined.last_mut() {
             Some(before) if part.first <= before.last.saturating_add(NEAR) => before.last = before.last.max(part.last),
             _ => joined.push(part),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::invalidation::{DomainEvent, Fact, Facts, Invalidation, Purge, PurgeRule};
 use crate::key::{Params, Template};
 use crate::principal::Identity;
+use crate::sorted;
 use crate::time::DeltaSeconds;
 use route::{Pattern, Router};
 pub use settings::{EdgeSettings, Memory};
@@ -281,9 +282,7 @@ impl Policy {
             }
         }
         let (rules, purge) = if on_device { (&rule.device, Purge::Hard) } else { (&rule.edge, rule.purge) };
-        let mut names: Vec<String> = rules.iter().filter_map(|r| r.apply(&params, facts)).collect();
-        names.sort_unstable();
-        names.dedup();
+        let names = sorted::set(rules.iter().filter_map(|r| r.apply(&params, facts)).collect());
         Invalidation { purge: (!names.is_empty()).then_some(purge), names, wipe: on_device && rule.wipe }
     }
 
@@ -292,9 +291,6 @@ impl Policy {
     pub fn facts_wanted(&self, event: &DomainEvent) -> Vec<String> {
         let Some(rule) = self.events.get(event.index) else { return Vec::new() };
         let conditions = rule.edge.iter().chain(&rule.device).filter_map(|r| Some(&r.when.as_ref()?.pointer));
-        let mut pointers: Vec<String> = rule.facts.iter().map(|f| &f.pointer).chain(conditions).cloned().collect();
-        pointers.sort_unstable();
-        pointers.dedup();
-        pointers
+        sorted::set(rule.facts.iter().map(|f| &f.pointer).chain(conditions).cloned().collect())
     }
 }

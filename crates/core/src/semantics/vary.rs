@@ -3,6 +3,7 @@
 use crate::field::{Fields, members};
 use crate::head::ResponseHead;
 use crate::policy::{Authority, ResourceClass};
+use crate::sorted;
 
 /// The request fields that select among the variants of `response`, in order of their names.
 ///
@@ -16,9 +17,7 @@ pub fn selecting_fields(class: &ResourceClass, response: &ResponseHead) -> Vec<S
         "authorization" | "cookie" => class.authority == Authority::Origin,
         _ => true,
     });
-    names.sort_unstable();
-    names.dedup();
-    names
+    sorted::set(names)
 }
 
 /// The values that a request has for them: trimmed, several lines joined (RFC 9111 §4.1). White space inside a
