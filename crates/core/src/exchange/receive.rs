@@ -67,8 +67,8 @@ pub(crate) fn receive(
     if rules.tier.lifetimes(class).is_none() {
         return pass(context, PassReason::NeverStored);
     }
-    let precondition = context.request.fields.has("if-match") || context.request.fields.has("if-unmodified-since");
-    if precondition && class.authority == Authority::Origin {
+    let has = |name| context.request.fields.has(name);
+    if class.authority == Authority::Origin && (has("if-match") || has("if-unmodified-since")) {
         return pass(context, PassReason::Precondition);
     }
     if context.request.fields.size() > LONGEST_HEAD || context.request.target.path_length() > LONGEST_URL {

@@ -156,20 +156,21 @@ impl Fields {
     /// Length of all names and values, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.iter().map(|(name, value)| name.len() + value.len()).sum()
+        let length = |(from, to): (u32, u32)| (to - from) as usize;
+        self.lines.iter().map(|line| length(line.name) + length(line.value)).sum()
     }
 
     /// Takes away the fields of one connection: those that `Connection` names, those that always are (RFC 9110
     /// §7.6.1), and those between a client and the first proxy (RFC 9111 §3.1).
     pub fn remove_hop_by_hop(&mut self) {
         let named = self.tokens("connection");
-        self.retain(|name, _| !HOP_BY_HOP.contains(&name) && !named.iter().any(|n| n == name));
+        self.retain(|name, _| !is_of_one_connection(name) && !named.iter().any(|n| n == name));
     }
 
     /// Whether the field belongs to the connection that it came by (see [`Self::remove_hop_by_hop`]).
     #[must_use]
     pub fn is_hop_by_hop(&self, name: &str) -> bool {
-        HOP_BY_HOP.contains(&name) || self.has_token("connection", name)
+        is_of_one_connection(name) || self.has_token("connection", name)
     }
 
     /// The members of a list field, line by line, trimmed. Nothing is copied.
@@ -188,6 +189,11 @@ impl Fields {
     pub fn tokens(&self, name: &str) -> Vec<String> {
         self.list(name).map(str::to_ascii_lowercase).collect()
     }
+}
+
+fn is_of_one_connection(name: &str) -> bool {
+    // Most names begin with another letter, and need not be compared.
+    matches!(name.as_bytes().first(), Some(b'c' | b'k' | b'p' | b't' | b'u')) && HOP_BY_HOP.contains(&name)
 }
 
 fn bytes(text: &str, span: (u32, u32)) -> &[u8] {
