@@ -38,10 +38,16 @@ impl TagEpochs {
         Self { known: Vec::new(), unreadable: false }
     }
 
-    /// The purges could not be read. What belongs to a user is then not served from the store.
+    /// The purges could not be read. What belongs to a user is then not served from the store, what is public only when
+    /// the origin confirms it, or fails.
     #[must_use]
     pub const fn unreadable() -> Self {
         Self { known: Vec::new(), unreadable: true }
+    }
+
+    /// The same, while there may be more that could not be read.
+    pub(crate) const fn mark_unreadable(&mut self) {
+        self.unreadable = true;
     }
 
     /// Whether they could not be read.

@@ -8,6 +8,7 @@
 //! Start at [`engine::Engine`].
 
 pub mod engine;
+pub mod epochs;
 pub mod exchange;
 #[cfg(feature = "document")]
 pub mod explain;

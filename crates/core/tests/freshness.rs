@@ -12,6 +12,7 @@ use tiercel_core::field::http_date;
 use tiercel_core::head::ResponseHead;
 use tiercel_core::invalidation::{Epoch, Purge, TagEpochs};
 use tiercel_core::key::Params;
+use tiercel_core::meta::EntryMeta;
 use tiercel_core::principal::Credential;
 use tiercel_core::time::{DeltaSeconds, Timestamp};
 
@@ -220,18 +221,35 @@ proptest! {
     }
 }
 
-/// PURGE-5: while the purges cannot be read, nothing of a user's is served from the store; what is public is.
+/// PURGE-5: while the purges cannot be read, nothing of a user's is served from the store; what is public is when the
+/// origin confirms it, or fails. What is known of purges counts all the same.
 #[test]
-fn unreadable_purges_are_no_purges_for_public_classes_only() {
+fn unreadable_purges_make_the_origin_decide() {
     let engine = engine(support::VIDEOMI, Tier::Edge);
-    for (class, served) in [("user-stats", false), ("artists", false), ("ratings", true), ("media", true)] {
+    for (class, is_public) in [("user-stats", false), ("artists", false), ("ratings", true), ("media", true)] {
         let mut cache = Cache::new(engine.clone());
         let params: Params = [("fileId", "f1"), ("category", "videos")].into_iter().collect();
         let url = format!("https://videomi.example{}", engine.locate(class, &params).expect("a path"));
-        let mut origin = |_: &_| Outcome::Response(ok(&[]));
-        cache.send(get(&url), user("abc123"), START, &mut origin);
+        let etag = ["ETag: \"e1\"".to_owned()];
+        cache.send(get(&url), user("abc123"), START, &mut |_: &_| Outcome::Response(ok(&etag)));
         cache.epochs = TagEpochs::unreadable();
-        let answer = cache.send(get(&url), user("abc123"), at(1), &mut origin);
-        assert_eq!(answer.delivery.status.hit, served, "{class}");
+
+        let down = cache.send(get(&url), user("abc123"), at(1), &mut |_: &_| Outcome::Failed(FetchFailure::Network));
+        let served = if is_public { Served::Stale } else { Served::Failed };
+        assert_eq!(down.delivery.served, served, "{class}, the origin is down");
+
+        let confirmed = cache.send(get(&url), user("abc123"), at(2), &mut |_: &_| {
+            let status = if is_public { 304 } else { 200 };
+            Outcome::Response(ResponseHead { status, fields: support::fields(&etag) })
+        });
+        let asked = confirmed.asked.expect("the origin is asked");
+        assert_eq!(asked.head.fields.get("if-none-match"), is_public.then_some("\"e1\""), "{class}");
+        assert_eq!(confirmed.delivery.status.detail, Some("epochs-unreadable"), "{class}");
+        assert_eq!((confirmed.delivery.head.status, confirmed.delivery.served), (200, Served::Fresh), "{class}");
+
+        let meta = EntryMeta::of(&cache.store.values().next().expect("it is stored").fields).expect("an entry");
+        cache.epochs.record(&meta.groups()[0], Epoch { at: at(100), purge: Purge::Hard });
+        let purged = cache.send(get(&url), user("abc123"), at(3), &mut |_: &_| Outcome::Failed(FetchFailure::Network));
+        assert_eq!(purged.delivery.served, Served::Failed, "{class}, purged");
     }
 }

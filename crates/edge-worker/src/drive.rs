@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use tiercel_core::engine::Engine;
-use tiercel_core::exchange::{Conclusion, Delivery, Fetch, Lookup, Outcome, Received, Resolved};
+use tiercel_core::exchange::{Conclusion, Delivery, Fetch, Found, Lookup, Outcome, Received, Resolved};
 use tiercel_core::field::server_timing::{Phase, ServerTiming};
 use tiercel_core::flights::Role;
 use tiercel_core::head::RequestHead;
@@ -85,7 +85,7 @@ impl Way {
     /// What memory has, judged by the purges that are known here within the policy's bound.
     fn remembered(&self, lookup: Lookup<'static>) -> Step {
         let Some(held) = memory::get(lookup.key(), now()) else { return Step::Look(lookup, None) };
-        match epochs::at_hand(held.found.groups(), self.engine.policy().bound) {
+        match epochs::at_hand(&self.env, &self.context, &held.found, self.engine.policy()) {
             Some(epochs) => {
                 self.took(Phase::Memory, now());
                 self.resolved(lookup, held, &epochs)
@@ -140,18 +140,18 @@ impl Way {
                 held
             }
         };
-        let epochs = self.epochs(held.found.groups()).await;
+        let epochs = self.epochs(&held.found).await;
         self.resolved(lookup, held, &epochs)
     }
 
-    /// The purges of these names, as new as the policy asks for.
-    pub(crate) async fn epochs(&self, groups: &[String]) -> TagEpochs {
+    /// The purges of what was found, as new as the policy asks for.
+    async fn epochs(&self, found: &Found) -> TagEpochs {
         let policy = self.engine.policy();
-        if let Some(epochs) = epochs::at_hand(groups, policy.bound) {
+        if let Some(epochs) = epochs::at_hand(&self.env, &self.context, found, policy) {
             return epochs;
         }
         let since = now();
-        let epochs = epochs::read(&self.env, groups, policy.bound, policy.edge.store_timeout).await;
+        let epochs = epochs::read(&self.env, Some(&self.context), found, policy).await;
         self.took(Phase::Epochs, since);
         epochs
     }
@@ -188,7 +188,7 @@ impl Way {
     /// Sends a request on as it came, for as long as its client waits.
     async fn pass(&self, fetch: Fetch<'static>) -> Result<Response> {
         let since = now();
-        let (conclusion, answer) = conclude(&self.env, fetch, Some(&self.request)).await;
+        let (mut conclusion, answer) = conclude(&self.env, fetch, Some(&self.request)).await;
         self.took(Phase::Origin, since);
         let answer = match answer {
             // A WebSocket: the runtime's own response carries it, and no other can.
@@ -197,7 +197,11 @@ impl Way {
         };
         if let Some(invalidation) = &conclusion.invalidation {
             // Before the mutation's answer goes out: who made it must not see the old state again.
-            epochs::record(&self.env, invalidation).await;
+            let since = now();
+            if !epochs::record(&self.env, &self.context, invalidation, self.engine.policy()).await {
+                conclusion.delivery.purge_pending();
+            }
+            self.took(Phase::Epochs, since);
         }
         send::concluded(self, conclusion, Held::nothing(), answer).await
     }
@@ -242,5 +246,6 @@ pub(crate) async fn conclude(
         Some(answer) => facts::look_up(&fetch.facts_wanted(answer.head.status), &answer.response).await,
         None => Facts::default(),
     };
-    (fetch.conclude(outcome, &facts, &epochs::known(), now()), answer)
+    let epochs = epochs::since(&fetch, answer.as_ref().map(|answer| &answer.head));
+    (fetch.conclude(outcome, &facts, &epochs, now()), answer)
 }

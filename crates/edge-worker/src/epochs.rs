@@ -1,194 +1,199 @@
-//! When names were last purged. Durable Objects (binding `EPOCHS`) hold the truth; an isolate remembers what it
-//! learnt for as long as the policy's bound.
+//! When names were last purged. Durable Objects (binding `EPOCHS`) hold the truth; what this isolate knows of it, and
+//! what it must still ask, is the core's [`Knowledge`]. Here it is asked: first the data centre's store, where another
+//! isolate may have left what it learnt, then the objects.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use js_sys::Promise;
-use tiercel_core::invalidation::{Epoch, Invalidation, Purge, TagEpochs};
-use tiercel_core::time::{DeltaSeconds, Timestamp};
+use tiercel_core::epochs::{Judgement, Knowledge, Shards};
+use tiercel_core::exchange::{Fetch, Found, Sliced};
+use tiercel_core::head::ResponseHead;
+use tiercel_core::invalidation::{Invalidation, TagEpochs};
+use tiercel_core::key::Shard;
+use tiercel_core::policy::Policy;
+use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::now;
-use crate::runtime::{Env, Result, in_time, report_thrown};
+use crate::runtime::{Context, Env, in_millis, report, report_thrown, wait_until};
 
-/// Most names that an isolate remembers; past it the half that was learnt first is forgotten and asked for again.
-const MOST_REMEMBERED: usize = 20_000;
-
-/// How long a mutation waits for its purge to be recorded.
-const PATIENCE: DeltaSeconds = DeltaSeconds::new(10);
-
-#[derive(Clone)]
-struct Learnt {
-    at: Timestamp,
-    epochs: Vec<Epoch>,
-}
-
-/// What was learnt lately, and what was learnt before that.
-#[derive(Default)]
-struct Memory {
-    young: HashMap<String, Learnt>,
-    old: HashMap<String, Learnt>,
-}
-
-impl Memory {
-    fn get(&self, name: &str) -> Option<&Learnt> {
-        self.young.get(name).or_else(|| self.old.get(name))
-    }
-
-    /// What is known of `name`, as learnt at `at` at the earliest.
-    fn slot(&mut self, name: &str, at: Timestamp) -> &mut Vec<Epoch> {
-        if self.young.len() >= MOST_REMEMBERED / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        let known = || self.old.remove(name).unwrap_or(Learnt { at, epochs: Vec::new() });
-        let slot = self.young.entry(name.to_owned()).or_insert_with(known);
-        slot.at = slot.at.max(at);
-        &mut slot.epochs
-    }
-
-    /// One epoch of each kind is enough: the latest.
-    fn record(&mut self, name: &str, at: Timestamp, epoch: Epoch) {
-        let epochs = self.slot(name, at);
-        epochs.retain(|old| old.purge != epoch.purge || old.at > epoch.at);
-        if epochs.iter().all(|old| old.purge != epoch.purge) {
-            epochs.push(epoch);
-        }
-    }
-}
+/// Pauses before a purge that could not be recorded is told again, in milliseconds. The runtime ends what goes on
+/// behind an answer after 30 s.
+const PAUSES: [u64; 6] = [250, 500, 1_000, 2_000, 4_000, 8_000];
 
 thread_local! {
-    static MEMORY: RefCell<Memory> = RefCell::default();
+    static KNOWN: RefCell<Knowledge> = RefCell::default();
 }
 
 #[wasm_bindgen(inline_js = r#"
-export async function call(namespace, shard, path, names) {
-  const init = { method: "POST", body: JSON.stringify(names.split("\n")) };
-  const answer = await namespace.getByName(shard).fetch(`https://epochs/${path}`, init);
+export async function call(namespace, object, question) {
+  const answer = await namespace.getByName(object).fetch("https://epochs/", { method: "POST", body: question });
   if (!answer.ok) throw new Error(`the object answered ${answer.status}`);
   return answer.text();
 }
+export async function find(url) {
+  return (await caches.default.match(url))?.text();
+}
+export async function keep(url, text, seconds) {
+  const headers = { "Cache-Control": `public, max-age=${seconds}` };
+  await caches.default.put(url, new Response(text, { headers }));
+}
+export function pause(millis) {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}
 "#)]
 extern "C" {
-    /// Asks the object of `shard` about names, a line each. What it answers are epochs: `name TAB millis TAB kind`.
-    fn call(namespace: &JsValue, shard: &str, path: &str, names: &str) -> Promise;
+    /// What an object answers to a question.
+    fn call(namespace: &JsValue, object: &str, question: &str) -> Promise;
+    /// A text in the data centre's store.
+    fn find(url: &str) -> Promise;
+    fn keep(url: &str, text: &str, seconds: f64) -> Promise;
+    fn pause(millis: f64) -> Promise;
 }
 
-/// The purges of `names`, where all of them were learnt within the `bound`.
-pub(crate) fn at_hand(names: &[String], bound: DeltaSeconds) -> Option<TagEpochs> {
-    unknown(names, bound, now()).is_empty().then(|| of(names))
-}
-
-/// The purges of `names`, at most `bound` old. After `patience` they count as unreadable.
-pub(crate) async fn read(env: &Env, names: &[String], bound: DeltaSeconds, patience: DeltaSeconds) -> TagEpochs {
-    let now = now();
-    if let Err(thrown) = ask(env, &unknown(names, bound, now), "read", now, patience).await {
-        report_thrown("tiercel: epochs could not be read:", &thrown);
-        return TagEpochs::unreadable();
+/// The purges of what was found, where this isolate knows all that can be known without waiting. When that will soon be
+/// too old, it is brought up to date behind the answer.
+pub(crate) fn at_hand(env: &Env, context: &Context, found: &Found, policy: &'static Policy) -> Option<TagEpochs> {
+    let judgement = judge(found, now(), policy);
+    if !judgement.refresh.is_empty() {
+        KNOWN.with_borrow_mut(|known| known.begin(judgement.refresh, now()));
+        let env = env.clone();
+        wait_until(context, async move {
+            take_copies(judgement.refresh, policy).await;
+            let answered = ask(&env, due(judgement.refresh, policy), &[], patience(policy), policy).await;
+            leave_copies(answered, policy).await;
+        });
     }
-    of(names)
+    judgement.wait.is_empty().then_some(judgement.epochs)
 }
 
-/// Those of `names` that were not learnt within the `bound`.
-fn unknown(names: &[String], bound: DeltaSeconds, now: Timestamp) -> Vec<&String> {
-    MEMORY.with_borrow(|memory| {
-        let fresh = |name: &&String| memory.get(name).is_some_and(|l| now.seconds_since(l.at) < bound);
-        names.iter().filter(|name| !fresh(name)).collect()
-    })
+/// The purges of what was found, as new as the policy asks for. What cannot be had in time is unreadable.
+pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, policy: &'static Policy) -> TagEpochs {
+    let began = now();
+    let judgement = judge(found, began, policy);
+    if judgement.wait.is_empty() {
+        return judgement.epochs;
+    }
+    KNOWN.with_borrow_mut(|known| known.begin(judgement.wait, began));
+    take_copies(due(judgement.wait, policy), policy).await;
+    let wait = judge(found, began, policy).wait;
+    let answered = ask(env, wait, found.groups(), patience(policy) * 3 / 4, policy).await;
+    if let Some(context) = context.filter(|_| !answered.is_empty()) {
+        wait_until(context, leave_copies(answered, policy));
+    }
+    judge(found, began, policy).epochs
 }
 
-fn of(names: &[String]) -> TagEpochs {
-    MEMORY.with_borrow(|memory| collect(names.iter().filter_map(|name| Some((name, memory.get(name)?)))))
+/// What this isolate knows to have been purged of what `answer` would be stored as, since it was asked for.
+pub(crate) fn since(fetch: &Fetch<'_>, answer: Option<&ResponseHead>) -> TagEpochs {
+    KNOWN.with_borrow(|known| known.hits(&fetch.groups(answer), fetch.oldest()))
 }
 
-/// Everything that this isolate knows, for what is about to be stored.
-pub(crate) fn known() -> TagEpochs {
-    MEMORY.with_borrow(|memory| collect(memory.young.iter().chain(&memory.old)))
+/// The same of a slice that was asked for at `requested`.
+pub(crate) fn since_slice(sliced: &Sliced, requested: Timestamp) -> TagEpochs {
+    KNOWN.with_borrow(|known| known.hits(&sliced.groups(), requested))
 }
 
-/// Makes a purge known, here at once and everywhere within the bound.
-pub(crate) async fn record(env: &Env, invalidation: &Invalidation) {
-    let Some(purge) = invalidation.purge else { return };
-    let at = now();
-    MEMORY.with_borrow_mut(|memory| {
-        for name in &invalidation.names {
-            memory.record(name, at, Epoch { at, purge });
+/// Makes a purge known: here at once, and everywhere within the bound. `false` when not every object could be told in
+/// time; they are told behind the answer.
+pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalidation, policy: &'static Policy) -> bool {
+    let Some(purge) = invalidation.purge else { return true };
+    let names = invalidation.names.clone();
+    KNOWN.with_borrow_mut(|known| known.record(&names, purge, now()));
+    let told = ask(env, untold(&names), &[], patience(policy), policy).await;
+    let is_told = untold(&names).is_empty();
+    let env = env.clone();
+    wait_until(context, async move {
+        // What the data centre has is older than the purge.
+        leave_copies(told, policy).await;
+        for millis in PAUSES {
+            let late = untold(&names);
+            if late.is_empty() {
+                return;
+            }
+            // A timer does not fail.
+            let _ = JsFuture::from(pause(millis as f64)).await;
+            leave_copies(ask(&env, late, &[], patience(policy), policy).await, policy).await;
         }
+        report("tiercel: a purge was not recorded; it is told with the next question of this isolate");
     });
-    let path = match purge {
-        Purge::Hard => "purge/hard",
-        Purge::Soft => "purge/soft",
-    };
-    let names: Vec<&String> = invalidation.names.iter().collect();
-    if let Err(thrown) = ask(env, &names, path, at, PATIENCE).await {
-        report_thrown("tiercel: a purge was not recorded:", &thrown);
-    }
+    is_told
 }
 
-fn collect<'m>(learnt: impl Iterator<Item = (&'m String, &'m Learnt)>) -> TagEpochs {
-    let mut epochs = TagEpochs::new();
-    for (name, learnt) in learnt {
-        for epoch in &learnt.epochs {
-            epochs.record(name, *epoch);
+fn judge(found: &Found, now: Timestamp, policy: &Policy) -> Judgement {
+    KNOWN.with_borrow(|known| known.judge(found.groups(), found.requested(), now, policy.bound))
+}
+
+/// Those whose knowledge is old.
+fn due(shards: Shards, policy: &Policy) -> Shards {
+    KNOWN.with_borrow(|known| known.due(shards, now(), policy.bound))
+}
+
+/// Those that have not been told of a purge of `names`.
+fn untold(names: &[String]) -> Shards {
+    KNOWN.with_borrow(|known| known.untold(names))
+}
+
+/// How long an object may take to answer, in milliseconds.
+fn patience(policy: &Policy) -> u64 {
+    policy.edge.store_timeout.get() * 1000
+}
+
+/// Takes over what another isolate of this data centre has learnt.
+async fn take_copies(shards: Shards, policy: &Policy) {
+    let looking = |shard: Shard| (shard, in_millis(patience(policy) / 4, &find(&shard.url(&policy.name))));
+    for (shard, copy) in shards.iter().map(looking).collect::<Vec<_>>() {
+        // A store that fails has none.
+        if let Some(copy) = copy.await.ok().and_then(|copy| copy.as_string()) {
+            KNOWN.with_borrow_mut(|known| known.learn_copy(shard, &copy, now()));
         }
     }
-    epochs
 }
 
-/// Asks the objects of all `names`, at the same time, and learns what they answer as of `at`. Without the binding, this
-/// isolate's own purges are all there is.
-///
-/// # Errors
-/// That of an object which did not answer; what the others say is learnt.
-async fn ask(env: &Env, names: &[&String], path: &str, at: Timestamp, patience: DeltaSeconds) -> Result<()> {
+/// Leaves what is known for the data centre's other isolates.
+async fn leave_copies(shards: Shards, policy: &Policy) {
+    let keeping = |shard: Shard| {
+        let copy = KNOWN.with_borrow(|known| known.copy(shard))?;
+        let seconds = policy.bound.get().max(1) as f64;
+        Some(in_millis(patience(policy), &keep(&shard.url(&policy.name), &copy, seconds)))
+    };
+    for kept in shards.iter().filter_map(keeping).collect::<Vec<_>>() {
+        if let Err(thrown) = kept.await {
+            report_thrown("tiercel: a copy of epochs was not stored:", &thrown);
+        }
+    }
+}
+
+/// Asks the objects of `shards`, at the same time, what was purged; tells them what they have not heard yet, and has
+/// them look up those of `names` that they hold. Those that answered within so many milliseconds.
+async fn ask(env: &Env, shards: Shards, names: &[String], millis: u64, policy: &Policy) -> Shards {
+    let mut answered = Shards::default();
     let namespace = env.get("EPOCHS");
     if namespace.is_undefined() {
-        return Ok(());
+        // This isolate's own purges are all there is.
+        KNOWN.with_borrow_mut(Knowledge::stand_alone);
+        return answered;
     }
-    let asked: Vec<_> = by_shard(names)
-        .into_iter()
-        .map(|(shard, names)| {
-            let answer = call(&namespace, shard, path, &names.join("\n"));
-            (names, answer)
-        })
-        .collect();
-    let mut outcome = Ok(());
-    for (names, answer) in asked {
-        match in_time(patience.get(), &answer).await {
-            Ok(lines) => learn(&names, &lines.as_string().unwrap_or_default(), at),
-            Err(thrown) => outcome = Err(thrown),
-        }
-    }
-    outcome
-}
-
-fn learn(names: &[&str], lines: &str, at: Timestamp) {
-    MEMORY.with_borrow_mut(|memory| {
-        for name in names {
-            memory.slot(name, at);
-        }
-        for line in lines.lines() {
-            let mut parts = line.split('\t');
-            if let (Some(name), Some(Ok(millis)), Some(kind)) =
-                (parts.next(), parts.next().map(str::parse), parts.next())
-            {
-                let purge = if kind == "soft" { Purge::Soft } else { Purge::Hard };
-                memory.record(name, at, Epoch { at: Timestamp::from_millis(millis), purge });
+    let asking = |shard: Shard| {
+        let question = KNOWN.with_borrow(|known| known.ask(shard, names, now()));
+        let answer = in_millis(millis, &call(&namespace, &shard.object(&policy.name), &question.text()));
+        (shard, question, answer)
+    };
+    for (shard, question, answer) in shards.iter().map(asking).collect::<Vec<_>>() {
+        let problem = match answer.await {
+            Ok(answer) => {
+                let answer = answer.as_string().unwrap_or_default();
+                if KNOWN.with_borrow_mut(|known| known.learn(shard, &question, &answer)) {
+                    answered.insert(shard);
+                    continue;
+                }
+                "its answer cannot be read".into()
             }
-        }
-    });
-}
-
-/// One object for each subject, `user:abc123` or `file:f1`, so that no object is asked by everybody.
-fn by_shard<'n>(names: &[&'n String]) -> Vec<(&'n str, Vec<&'n str>)> {
-    let mut shards: Vec<(&str, Vec<&str>)> = Vec::new();
-    for name in names {
-        let end = name.match_indices(':').nth(1).map_or(name.len(), |(at, _)| at);
-        let shard = &name[..end];
-        match shards.iter_mut().find(|(known, _)| *known == shard) {
-            Some((_, of_shard)) => of_shard.push(name),
-            None => shards.push((shard, vec![name])),
-        }
+            Err(thrown) => thrown,
+        };
+        KNOWN.with_borrow_mut(|known| known.failed(shard));
+        report_thrown("tiercel: an object of epochs failed:", &problem);
     }
-    shards
+    answered
 }

@@ -54,7 +54,12 @@ extern "C" {
 /// # Errors
 /// That of `work`, or that it took too long.
 pub(crate) async fn in_time(seconds: u64, work: &Promise) -> Result<JsValue> {
-    JsFuture::from(race(work, seconds as f64 * 1000.0)).await
+    in_millis(seconds * 1000, work).await
+}
+
+/// The same within so many milliseconds, which count from now on.
+pub(crate) fn in_millis(millis: u64, work: &Promise) -> JsFuture {
+    JsFuture::from(race(work, millis as f64))
 }
 
 /// As JavaScript's timers want it.

@@ -196,7 +196,8 @@ impl Source {
                     continue;
                 }
             };
-            match self.sliced.conclude(index, &answer.head, &epochs::known(), requested, now()) {
+            let epochs = epochs::since_slice(&self.sliced, requested);
+            match self.sliced.conclude(index, &answer.head, &epochs, requested, now()) {
                 Ok(plan) => {
                     let copy = answer.response.clone().ok();
                     return answer.response.body().map(|body| (body, plan, copy)).ok_or(FetchFailure::Network);
@@ -215,7 +216,6 @@ impl Source {
     }
 
     async fn epochs(&self, found: &Found) -> TagEpochs {
-        let policy = engine().policy();
-        epochs::read(&self.env, found.groups(), policy.bound, policy.edge.store_timeout).await
+        epochs::read(&self.env, None, found, engine().policy()).await
     }
 }

@@ -60,6 +60,12 @@ impl Found {
         }
     }
 
+    /// When the request for it began, which its purges are compared with.
+    #[must_use]
+    pub fn requested(&self) -> Timestamp {
+        self.entry().map(|entry| entry.meta.requested).unwrap_or_default()
+    }
+
     /// The names whose purges concern it, to be read before [`Lookup::resolve`](super::Lookup::resolve).
     #[must_use]
     pub fn groups(&self) -> &[String] {

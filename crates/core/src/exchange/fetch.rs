@@ -16,7 +16,7 @@ use crate::field::{Fields, http_date};
 use crate::head::{RequestHead, ResponseHead, Target};
 use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
 use crate::key::CacheKey;
-use crate::meta::EntryMeta;
+use crate::meta::{self, EntryMeta};
 use crate::policy::{Authority, ResourceClass, Scope, USER_ID};
 use crate::principal::Credential;
 use crate::semantics::freshness::{self, Freshness};
@@ -220,6 +220,27 @@ impl<'e> Fetch<'e> {
             Some(event) if (200..300).contains(&status) => self.context.rules.policy.facts_wanted(event),
             _ => Vec::new(),
         }
+    }
+
+    /// When this request began, or the one for what was found: what was purged before concerns neither.
+    #[must_use]
+    pub fn oldest(&self) -> Timestamp {
+        match &self.mode {
+            Mode::Fill(fill) => {
+                fill.entry.iter().map(|(entry, _)| entry.meta.requested).fold(self.context.began, Ord::min)
+            }
+            Mode::Pass(_) => self.context.began,
+        }
+    }
+
+    /// The names whose purges concern what comes of this, for [`Self::conclude`]: those of the `answer`, and those of
+    /// what was found.
+    #[must_use]
+    pub fn groups(&self, answer: Option<&ResponseHead>) -> Vec<String> {
+        let Mode::Fill(fill) = &self.mode else { return Vec::new() };
+        let found = fill.entry.iter().flat_map(|(entry, _)| entry.groups.iter().cloned());
+        let tags = answer.map(|head| entry::tags(&self.context, fill.class, head)).unwrap_or_default();
+        meta::groups(fill.key.name(), found.chain(tags).collect())
     }
 
     /// Judges what came back.

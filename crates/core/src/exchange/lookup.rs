@@ -79,7 +79,8 @@ impl<'e> Lookup<'e> {
         let lifetimes = self.context.rules.lifetimes(self.class);
         let (status, fields) = (entry.head.status, &entry.head.fields);
         let mut freshness = freshness::of_entry(&entry.meta, status, fields, self.class.authority, lifetimes, now);
-        if purged == Some(Purge::Soft) {
+        let in_doubt = purged.is_none() && epochs.are_unreadable();
+        if purged == Some(Purge::Soft) || in_doubt {
             freshness.revalidate = true;
             freshness.usable_on_error = true;
         }
@@ -114,7 +115,11 @@ impl<'e> Lookup<'e> {
             }
             Verdict::Forward(fwd) => {
                 let status = CacheStatus::forward(fwd);
-                let status = if purged.is_some() { status.because("soft-purged") } else { status };
+                let status = match purged {
+                    Some(_) => status.because("soft-purged"),
+                    None if in_doubt => status.because("epochs-unreadable"),
+                    None => status,
+                };
                 self.fetch(status, Some((Arc::clone(entry), freshness)))
             }
         }

@@ -126,6 +126,14 @@ impl Delivery {
         }
     }
 
+    /// Says that what a mutation made untrue is not known everywhere yet.
+    pub fn purge_pending(&mut self) {
+        let (upstream, name) = self.members();
+        let (upstream, name) = (upstream.to_owned(), name.to_owned());
+        self.status = self.status.clone().because("purge-pending");
+        self.head.fields.set("cache-status", format!("{upstream}{}", self.status.member(&name)));
+    }
+
     /// Says that of this hit the part that goes out first had to be fetched (RFC 9211 §2.2, `partial`).
     pub fn fetched_in_part(&mut self) {
         let (upstream, name) = self.members();

@@ -13,7 +13,7 @@ use crate::field::{Fields, http_date};
 use crate::head::ResponseHead;
 use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
-use crate::meta::EntryMeta;
+use crate::meta::{self, EntryMeta};
 use crate::policy::{ResourceClass, Scope};
 use crate::semantics::{storable, validate, vary};
 use crate::slice::{SlicePart, Slicing};
@@ -101,6 +101,12 @@ impl Sliced {
     #[must_use]
     pub fn head_key(&self) -> &CacheKey {
         &self.base
+    }
+
+    /// The names whose purges concern every slice.
+    #[must_use]
+    pub fn groups(&self) -> Vec<String> {
+        meta::groups(self.base.name(), self.tags.clone())
     }
 
     /// Whether what was found is this slice, whole and not purged. A soft purge asks for the version, which the head
