@@ -17,7 +17,8 @@ process.on("uncaughtException", (error) => {
 });
 
 const [bound, out] = process.argv.slice(2);
-const shim = path.join(path.dirname(fileURLToPath(import.meta.url)), "edge-shim.js");
+const here = path.dirname(fileURLToPath(import.meta.url));
+const shim = path.join(here, "edge-shim.js");
 
 const wasm = new WebAssembly.Module(await readFile(path.join(bound, "index_bg.wasm")));
 const wasmExports = new Set(WebAssembly.Module.exports(wasm).map(({ name }) => name));
@@ -41,6 +42,9 @@ await build({
   stdin: { contents: entry, resolveDir: bound, sourcefile: "worker-entry.js" },
   outfile: path.join(out, "index.js"),
   bundle: true,
+  // Every way into the wasm is to be watched; see there.
+  inject: [path.join(here, "edge-instance.js")],
+  define: { "WebAssembly.Instance": "WatchedInstance" },
   format: "esm",
   target: "es2022",
   minify: true,

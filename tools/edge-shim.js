@@ -1,124 +1,108 @@
-// Between workerd and a workers-rs crate: hands every call on, and keeps a panic from outliving the call that caused it.
+// Between workerd and a workers-rs crate: hands every call on, and keeps a crash from outliving the call that caused it.
 //
-// A panic in wasm with `panic = "abort"` leaves the instance in an unknown state: locks held, futures half polled, the
-// executor's queue stuck. So once a call has crashed, every call that is still under way in that instance fails, and the
-// next call gets a fresh instance. Durable Objects keep their JavaScript object (and its storage); only the Rust value
-// inside is built again.
+// Once the wasm instance has crashed (edge-instance.js), every call that is still under way in it fails, and the next call
+// gets a fresh instance. Requests that fail are answered by the origin directly (edge-fallback.js). Durable Objects keep
+// their JavaScript object (and its storage); only the Rust value inside is built again.
 
 import { DurableObject } from "cloudflare:workers";
+import { failed, fromOrigin, isSafe, watched } from "./edge-fallback.js";
+import { hasCrashed, onCrash } from "./edge-instance.js";
 
+/** The crate's functions, and those of wasm-bindgen. */
+let bindings;
 /** Incremented with every fresh wasm instance. */
 let generation = 0;
-/** Whether the current instance must not be entered again. */
-let crashed = false;
 /** What fails when the instance crashes: the `reject` of every call under way. */
 const underWay = new Set();
+/** What the last crash was. All that it took along fails with it. */
+let lastCrash;
 
-function crash(error) {
-  if (crashed) return;
-  crashed = true;
-  console.error(`tiercel: ${error.message ?? error}; the wasm instance is replaced before the next call`);
+onCrash((error) => {
+  lastCrash = error;
+  // A panic has logged its message and its place.
+  console.error(`tiercel: ${error?.message ?? error}; the wasm instance is replaced before the next call`);
   for (const fail of underWay) fail(error);
   underWay.clear();
-}
-
-/** Traps (out of memory, stack overflow, `unreachable`) do not pass the panic hook. */
-function isTrap(error) {
-  return error instanceof WebAssembly.RuntimeError;
-}
-
-// Futures are polled from microtasks, where nobody can catch what they throw.
-addEventListener("error", (event) => {
-  if (isTrap(event.error)) crash(event.error);
 });
 
-let watched;
-/** The panic hook of workers-rs sets `criticalError` on an object it shares; this makes the setter ours. */
-function watchPanics(bindings) {
-  const state = bindings.__worker_init_state?.();
-  if (!state || state === watched) return;
-  watched = state;
-  Object.defineProperty(state, "criticalError", {
-    get: () => crashed,
-    // The hook has logged the message and the stack.
-    set: (isCritical) => isCritical && crash(new Error("a panic")),
-  });
-}
-
-function revive(bindings) {
-  if (crashed) {
-    bindings.__wbg_reset_state();
-    generation++;
-    crashed = false;
-  }
-  watchPanics(bindings);
+function revive() {
+  if (!hasCrashed()) return;
+  bindings.__wbg_reset_state();
+  generation++;
 }
 
 /** Calls into the instance, and settles even when the instance crashes while the call waits. */
-function guarded(bindings, call) {
-  revive(bindings);
+function guarded(call) {
+  revive();
+  const called = call();
+  // Not all that crashes throws: a promise that is made on the way takes it for its own rejection.
+  if (hasCrashed()) throw lastCrash;
+  // What is in memory is answered at once.
+  if (!(called instanceof Promise)) return called;
   return new Promise((resolve, reject) => {
     const end = (settle) => (value) => {
       underWay.delete(reject);
       settle(value);
     };
     underWay.add(reject);
-    try {
-      Promise.resolve(call()).then(end(resolve), end(reject));
-    } catch (error) {
-      if (isTrap(error)) crash(error);
-      end(reject)(error);
-    }
+    called.then(end(resolve), end(reject));
   });
 }
 
 const EVENTS = ["scheduled", "queue", "email", "tail"];
 
 /** The default export of a Worker: the crate's `#[event(...)]` functions. */
-export function worker(bindings) {
-  const handlers = {
-    async fetch(request, env, ctx) {
-      try {
-        return await guarded(bindings, () => bindings.fetch(request, env, ctx));
-      } catch (error) {
-        // A crash is already in the log; anything else is an error that the crate did not turn into a response.
-        if (!crashed) console.error("tiercel: unhandled error:", error);
-        return new Response("Internal Server Error\n", {
-          status: 500,
-          headers: { "Cache-Control": "no-store", "Content-Type": "text/plain; charset=utf-8" },
-        });
-      }
-    },
-  };
+export function worker(crate) {
+  bindings = crate;
+  const handlers = { fetch };
   for (const event of EVENTS) {
-    if (event in bindings) {
-      handlers[event] = (argument, env, ctx) => guarded(bindings, () => bindings[event](argument, env, ctx));
-    }
+    if (event in crate) handlers[event] = (argument, env, ctx) => guarded(() => crate[event](argument, env, ctx));
   }
   return handlers;
 }
 
+async function fetch(request, env, ctx) {
+  const call = (env) => guarded(() => bindings.fetch(request, env, ctx));
+  if (isSafe(request)) {
+    try {
+      return await call(env);
+    } catch (error) {
+      report(error);
+      return fromOrigin(request, env);
+    }
+  }
+  // A mutation must come through the crate, which tells what it made untrue, and must not be sent twice. So it has a
+  // second chance in a fresh instance, as long as nothing of it can have been sent.
+  const way = watched(env);
+  try {
+    return await call(way.env);
+  } catch (error) {
+    report(error);
+    if (way.isSent() || request.bodyUsed) return failed();
+  }
+  try {
+    return await call(way.env);
+  } catch (error) {
+    report(error);
+    return failed();
+  }
+}
+
+function report(error) {
+  if (error !== lastCrash) console.error("tiercel: a request failed in the tier:", error);
+}
+
 /** A Durable Object class around the crate's `#[durable_object]` struct. */
-export function durableObject(bindings, name) {
-  const Inner = bindings[name];
+export function durableObject(crate, name) {
+  const Inner = crate[name];
   class Outer extends DurableObject {
     #inner;
     #generation;
 
-    constructor(state, env) {
-      super(state, env);
-      this.#current();
-    }
-
     #current() {
-      revive(bindings);
+      revive();
       if (this.#generation !== generation) {
-        try {
-          this.#inner = new Inner(this.ctx, this.env);
-        } catch (error) {
-          if (isTrap(error)) crash(error);
-          throw error;
-        }
+        this.#inner = new Inner(this.ctx, this.env);
         this.#generation = generation;
       }
       return this.#inner;
@@ -127,8 +111,13 @@ export function durableObject(bindings, name) {
     static {
       for (const method of Object.getOwnPropertyNames(Inner.prototype)) {
         if (method === "constructor" || method === "free" || method.startsWith("__")) continue;
-        this.prototype[method] = function (...args) {
-          return guarded(bindings, () => this.#current()[method](...args));
+        this.prototype[method] = async function (...args) {
+          try {
+            return await guarded(() => this.#current()[method](...args));
+          } catch (error) {
+            await scheduler.wait(0);
+            throw error;
+          }
         };
       }
     }

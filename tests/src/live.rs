@@ -70,6 +70,8 @@ pub struct Got {
     pub fields: Fields,
     /// The body as text; what could be read of it.
     pub body: String,
+    /// Whether the body came to its end (RFC 9112 §8).
+    pub whole: bool,
 }
 
 impl Got {
@@ -85,6 +87,15 @@ impl Got {
     pub fn is_hit(&self) -> bool {
         self.cache().starts_with("hit")
     }
+}
+
+/// What came of the faults of the wasm, since the world began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Toll {
+    /// How often one struck.
+    pub struck: u64,
+    /// How many wasm instances there have been, in the one isolate.
+    pub instances: u64,
 }
 
 /// An origin's rule: it says what it was asked and for whom, so that a stored answer gives itself away.
@@ -110,10 +121,22 @@ impl World {
     /// When it does not start; the reason is on stderr.
     #[must_use]
     pub fn start(dir: &Path, isolates: usize, origin: Origin) -> Self {
-        let config = json!({
-            "edge": { "dir": dir, "originUrl": origin.url(), "isolates": isolates, "vars": { "JWT_SECRET": jwt::SECRET } },
+        Self::with(&json!({ "dir": dir, "isolates": isolates }), origin)
+    }
+
+    /// The same with settings of the edge of your own; tools/world/config.mjs lists them.
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn with(edge: &Value, origin: Origin) -> Self {
+        let mut config = json!({
+            "edge": { "originUrl": origin.url(), "vars": { "JWT_SECRET": jwt::SECRET } },
             "clock": true,
         });
+        for (name, value) in edge.as_object().into_iter().flatten() {
+            config["edge"][name] = value.clone();
+        }
         let node = std::env::var_os("NODE").unwrap_or_else(|| "node".into());
         let mut child = Command::new(node)
             .arg(root().join("tools/world.mjs"))
@@ -136,6 +159,8 @@ impl World {
             .max_redirects(0)
             .allow_non_standard_methods(true)
             .timeout_global(Some(PATIENCE))
+            // workerd closes a connection on which it has not read a request to its end, as it may.
+            .max_idle_connections(0)
             .build()
             .into();
         let stdin = child.stdin.take();
@@ -173,8 +198,8 @@ impl World {
         let fields: Fields = fields.collect();
         let mut body = Vec::new();
         // A body that breaks off is a matter of the test, not of the client.
-        let _ = answer.body_mut().as_reader().read_to_end(&mut body);
-        Got { status: answer.status().as_u16(), fields, body: String::from_utf8_lossy(&body).into_owned() }
+        let whole = answer.body_mut().as_reader().read_to_end(&mut body).is_ok();
+        Got { status: answer.status().as_u16(), fields, body: String::from_utf8_lossy(&body).into_owned(), whole }
     }
 
     /// Gets `path` until it comes from the store, and forgets what the origin saw of that.
@@ -227,10 +252,35 @@ impl World {
     /// When the world has ended.
     pub fn advance(&mut self, seconds: u32) {
         self.ahead += i64::from(seconds) * 1000;
-        let told = json!({ "advance_seconds": seconds }).to_string();
-        let answer = self.agent.post(format!("{}/clock", self.control)).send(told).expect("the control server answers");
-        assert_eq!(answer.status(), 200, "the clock was not set");
+        self.tell("clock", &json!({ "advance_seconds": seconds }));
         self.origin.set_clock(self.ahead);
+    }
+
+    /// Breaks parts of the first isolate's tier, such as `{"store": "throw"}`, or mends them, by `false`.
+    /// tools/world/sabotage.js lists the faults.
+    ///
+    /// # Panics
+    /// When there is no such fault.
+    pub fn sabotage(&self, faults: &Value) -> Toll {
+        let said = self.tell("sabotage", faults);
+        let number = |name: &str| said[name].as_u64().expect("a number");
+        Toll { struck: number("struck"), instances: number("instances") }
+    }
+
+    /// Mends everything that [`Self::sabotage`] broke.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    pub fn mend(&self) -> Toll {
+        self.sabotage(&json!({ "store": false, "epochs": false, "wasm": false }))
+    }
+
+    fn tell(&self, what: &str, told: &Value) -> Value {
+        let url = format!("{}/{what}", self.control);
+        let mut answer = self.agent.post(url).send(told.to_string()).expect("the control server answers");
+        let said = answer.body_mut().read_to_string().expect("the control server's answer is text");
+        assert_eq!(answer.status(), 200, "{told}: {said}");
+        serde_json::from_str(&said).expect("the control server's answer is JSON")
     }
 }
 

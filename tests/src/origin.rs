@@ -49,6 +49,10 @@ pub enum Reply {
     },
     /// Properly, after so long.
     Slow(Duration, Box<Reply>),
+    /// Properly, but with so long a pause before each byte of the body.
+    Drip(Duration, Box<Reply>),
+    /// These bytes as they are, and then it closes the connection; see [`crate::broken`].
+    Raw(Vec<u8>),
     /// It closes the connection without an answer.
     Reset,
     /// It announces 1,000 bytes, sends ten, and closes the connection.
@@ -198,6 +202,14 @@ fn write(shared: &Shared, mut stream: TcpStream, arrived: &Arrived, reply: Reply
             thread::sleep(wait);
             write(shared, stream, arrived, *reply)
         }
+        Reply::Drip(pause, reply) => match *reply {
+            Reply::Answer { status, fields, body } => answer(shared, stream, arrived, (status, fields, &body), pause),
+            other => write(shared, stream, arrived, other),
+        },
+        Reply::Raw(bytes) => {
+            stream.write_all(&bytes)?;
+            end(stream)
+        }
         Reply::Reset => stream.shutdown(Shutdown::Both),
         Reply::Truncated => {
             stream
@@ -205,28 +217,48 @@ fn write(shared: &Shared, mut stream: TcpStream, arrived: &Arrived, reply: Reply
             stream.shutdown(Shutdown::Both)
         }
         Reply::Answer { status, fields, body } => {
-            let mut head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n");
-            let has = |name: &str| fields.iter().any(|line| line.to_ascii_lowercase().starts_with(name));
-            if !has("date:") {
-                head.push_str(&format!("Date: {}\r\n", http_date::write(now(shared))));
-            }
-            let bodiless = matches!(status, 204 | 304);
-            if !bodiless && !has("content-length:") && !has("transfer-encoding:") {
-                head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-            }
-            for line in fields {
-                head.push_str(&line);
-                head.push_str("\r\n");
-            }
-            stream.write_all(format!("{head}\r\n").as_bytes())?;
-            if !bodiless && arrived.method != "HEAD" {
-                stream.write_all(&body)?;
-            }
-            stream.shutdown(Shutdown::Write)?;
-            // Reading to the end lets the other side close first, so that no byte of the answer is lost to a reset.
-            std::io::copy(&mut stream, &mut std::io::sink()).map(|_| ())
+            answer(shared, stream, arrived, (status, fields, &body), Duration::ZERO)
         }
     }
+}
+
+fn answer(
+    shared: &Shared,
+    mut stream: TcpStream,
+    arrived: &Arrived,
+    (status, fields, body): (u16, Vec<String>, &[u8]),
+    pause: Duration,
+) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n");
+    let has = |name: &str| fields.iter().any(|line| line.to_ascii_lowercase().starts_with(name));
+    if !has("date:") {
+        head.push_str(&format!("Date: {}\r\n", http_date::write(now(shared))));
+    }
+    let bodiless = matches!(status, 204 | 304);
+    if !bodiless && !has("content-length:") && !has("transfer-encoding:") {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    for line in fields {
+        head.push_str(&line);
+        head.push_str("\r\n");
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    let body = if bodiless || arrived.method == "HEAD" { &[] } else { body };
+    if pause.is_zero() {
+        stream.write_all(body)?;
+    } else {
+        for byte in body {
+            thread::sleep(pause);
+            stream.write_all(std::slice::from_ref(byte))?;
+        }
+    }
+    end(stream)
+}
+
+/// Reading to the end lets the other side close first, so that no byte of the answer is lost to a reset.
+fn end(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    std::io::copy(&mut stream, &mut std::io::sink()).map(|_| ())
 }
 
 fn now(shared: &Shared) -> Timestamp {

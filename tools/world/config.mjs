@@ -13,9 +13,9 @@ const defaults = {
   host: "127.0.0.1",
   /** The directory that keeps caches, D1, R2 and Durable Objects between runs; null keeps them in memory. */
   persist: null,
-  /** The edge Worker: its bundle, its vars and secrets, where misses go (unless there is a demo origin), and how many
-   *  isolates of it run in each data centre. */
-  edge: { dir: "dist/edge", vars: {}, originUrl: null, isolates: 1 },
+  /** The edge Worker: its bundle, its vars and secrets, where misses go (unless there is a demo origin) and whether by a
+   *  service binding, and how many isolates of it run in each data centre. */
+  edge: { dir: "dist/edge", vars: {}, originUrl: null, bound: false, isolates: 1 },
   /** The demo's origin, or null: { dir, assetsDir, vars, migrationsDir, seed }. */
   origin: null,
   /** Whether the Workers' clock can be set through the control server. */

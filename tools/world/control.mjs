@@ -6,6 +6,7 @@
 //   POST /clock     {"advance_seconds": n}     or {"set_ms": n}; answers {"now_ms"}
 //   POST /origin    {"down": "error" | "503" | false}
 //   GET  /memory                               {"wasm_bytes": [n]}, one for each isolate of the edge
+//   POST /sabotage  {"store": …, "epochs": …, "wasm": …}   faults of the first edge, see sabotage.js; false for none
 //   POST /scheduled {"cron": "0 * * * *"}      runs the edge's scheduled handler; answers {"outcome"}
 
 import { createServer } from "node:http";
@@ -58,6 +59,11 @@ export async function openControl(config, miniflare) {
       if (!config.clock) throw new Refusal(404, "this world was started without `clock`");
       const told = await Promise.all(edges.map((name) => tell(name, {})));
       return { wasm_bytes: told.map(({ wasm_bytes }) => wasm_bytes) };
+    },
+    "POST /sabotage": async (faults) => {
+      const said = await tell(edges[0], { sabotage: faults });
+      if (said.error) throw new Refusal(400, said.error);
+      return said;
     },
     "POST /scheduled": async ({ cron }) => {
       const worker = await miniflare.getWorker(edges[0]);

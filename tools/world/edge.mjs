@@ -18,7 +18,7 @@ export function edgeWorkers(config) {
 }
 
 async function edgeWorker(config, { colo, isolate }) {
-  const { dir, vars, originUrl } = config.edge;
+  const { dir, vars, originUrl, bound } = config.edge;
   const name = edgeName(colo, isolate);
   const isOneOfMany = config.edges.length > 1;
   const needsHarness = config.clock || isOneOfMany;
@@ -31,7 +31,7 @@ async function edgeWorker(config, { colo, isolate }) {
   };
   const allVars = { ...vars };
   // The template's ORIGIN_URL is an example; where there is a service binding there must be no URL.
-  if (originUrl) allVars.ORIGIN_URL = originUrl;
+  if (originUrl && !bound) allVars.ORIGIN_URL = originUrl;
   return {
     ...(await bundle(dir, { name, vars: allVars, harness })),
     durableObjects: Object.fromEntries(
@@ -40,7 +40,10 @@ async function edgeWorker(config, { colo, isolate }) {
         { className, useSQLite: true, ...(name !== FIRST && { scriptName: FIRST }) },
       ]),
     ),
-    serviceBindings: config.origin ? { ORIGIN } : {},
+    serviceBindings: {
+      ...(config.origin && { ORIGIN }),
+      ...(bound && { [ORIGIN]: { external: { address: new URL(originUrl).host, http: {} } } }),
+    },
     unsafeDirectSockets: [{ host: config.host, port: name === FIRST ? config.port : 0 }],
   };
 }

@@ -1,8 +1,9 @@
 // Runs inside workerd, around a bundle: a clock that tests set, a cache per data centre, a record of requests, outages,
-// and a look at the wasm's memory.
-// The product's code holds none of this.
+// a look at the wasm's memory, and faults of the tier itself. The product's code holds none of this.
 
+// First, since they look at how the bundle makes its wasm instance.
 import { wasmMemory } from "./memory.js";
+import { sabotage, sabotaged } from "./sabotage.js";
 import inner from "./index.js";
 export * from "./index.js";
 
@@ -30,6 +31,7 @@ async function command(request) {
   if ("offset_ms" in wanted) offsetMs = wanted.offset_ms;
   if ("down" in wanted) down = wanted.down;
   if (wanted.reset) records = [];
+  if (wanted.sabotage) return Response.json(sabotage(wanted.sabotage));
   return Response.json({ now_ms: Date.now(), requests: records, wasm_bytes: wasmMemory() });
 }
 
@@ -37,7 +39,7 @@ let cacheIsOwn = false;
 async function useOwnCache(name) {
   cacheIsOwn = true;
   const own = await caches.open(name);
-  Object.defineProperty(caches, "default", { get: () => own });
+  Object.defineProperty(caches, "default", { get: () => own, configurable: true });
 }
 
 /** The same request, sent to another host. */
@@ -50,14 +52,14 @@ function at(host, request) {
 
 async function fetch(request, env, ctx) {
   const { [HARNESS]: harness, ...product } = env;
-  if (request.headers.get("tiercel-harness") === harness.token) return command(request);
   if (harness.cache && !cacheIsOwn) await useOwnCache(harness.cache);
+  if (request.headers.get("tiercel-harness") === harness.token) return command(request);
   if (harness.records) {
     if (records.length < MOST_RECORDS) records.push({ method: request.method, url: request.url });
     if (down === "error") throw new Error("the origin is down (said the test)");
     if (down === "503") return new Response("down, said the test\n", { status: 503 });
   }
-  return inner.fetch(harness.site ? at(harness.site, request) : request, product, ctx);
+  return inner.fetch(harness.site ? at(harness.site, request) : request, sabotaged(product), ctx);
 }
 
 export default { ...inner, fetch };

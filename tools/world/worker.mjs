@@ -20,7 +20,7 @@ export async function bundle(dir, { name, vars, harness }) {
     { type: "CompiledWasm", path: "index_bg.wasm", contents: await read("index_bg.wasm") },
   ];
   if (harness) {
-    for (const file of ["memory.js", "harness.js"]) {
+    for (const file of ["memory.js", "sabotage.js", "harness.js"]) {
       const contents = await readFile(path.join(here, file), "utf8");
       modules.unshift({ type: "ESModule", path: file, contents });
     }

@@ -1,0 +1,88 @@
+// The way to the origin while the wasm cannot be asked: a request's own fields, the origin's own answer, and no cache.
+// Where the origin is and what it is sent are as in crates/edge-worker/src/origin.rs and crates/core/src/exchange.
+
+/** Our member of Cache-Status (RFC 9211) on what did not come through the core; docs/headers.md. */
+const PAST_THE_CORE = 'tiercel-edge; fwd=bypass; detail="tier-failure"';
+const BY_ITSELF = 'tiercel-edge; detail="tier-failure"';
+
+/** Whether the request may reach the origin a second time (RFC 9110 §9.2.1). One with a body is not ours to judge. */
+export function isSafe({ method, body }) {
+  return method === "GET" || method === "HEAD" || (method === "OPTIONS" && body === null);
+}
+
+/** The environment for a mutation, and whether anything can have been sent: the crate looks for ORIGIN before it sends. */
+export function watched(env) {
+  let isSent = false;
+  const watching = Object.create(env, {
+    ORIGIN: {
+      get() {
+        isSent = true;
+        return env.ORIGIN;
+      },
+    },
+  });
+  return { env: watching, isSent: () => isSent };
+}
+
+/** The origin's answer to a safe request. Nobody keeps it: whose it is has not been asked. */
+export async function fromOrigin(request, env) {
+  try {
+    return answered(await ask(request, env));
+  } catch (error) {
+    console.error("tiercel: the origin cannot be reached:", error);
+    return refuse(502, "The origin cannot be reached.", PAST_THE_CORE);
+  }
+}
+
+function answered(answer) {
+  // A WebSocket: the runtime's own response carries it, and no other can.
+  if (answer.webSocket) return answer;
+  const fields = without(answer.headers, (name) => isPrivate(name) || name === "cache-tag" || isTargeted(name));
+  fields.set("Cache-Control", "no-store");
+  fields.append("Cache-Status", PAST_THE_CORE);
+  return new Response(answer.body, { status: answer.status, statusText: answer.statusText, headers: fields });
+}
+
+/** Our own answer, when it is not known whether the origin has done what was asked. */
+export function failed() {
+  return refuse(500, "The cache failed; the origin may or may not have received the request.", BY_ITSELF);
+}
+
+function ask(request, env) {
+  const fields = without(request.headers, (name) => isPrivate(name) || name === "host");
+  const init = { method: request.method, headers: fields, redirect: "manual" };
+  const url = request.url.replace(/#.*/, "").replace(/\?$/, "");
+  if (typeof env.ORIGIN === "object" && env.ORIGIN !== null) return env.ORIGIN.fetch(new Request(url, init));
+  const path = url.replace(/^[^:]+:\/\/[^/?]*/, "");
+  return fetch(new Request(env.ORIGIN_URL.replace(/\/+$/, "") + path, init));
+}
+
+/** A copy, without what is `unwanted` and what belongs to one connection (RFC 9110 §7.6.1). */
+function without(headers, unwanted) {
+  const fields = new Headers(headers);
+  // A handshake (WebSocket) is all about the connection.
+  const ofConnection = headers.has("upgrade") ? [] : (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
+  for (const name of headers.keys()) {
+    if (unwanted(name) || ofConnection.includes(name)) fields.delete(name);
+  }
+  return fields;
+}
+
+/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`), and none goes out. */
+function isPrivate(name) {
+  return name.startsWith("x-tiercel-");
+}
+
+/** RFC 9213: such a field would overrule Cache-Control in the caches that it means. */
+function isTargeted(name) {
+  return name.endsWith("cdn-cache-control");
+}
+
+function refuse(status, text, cacheStatus) {
+  const headers = {
+    "Cache-Control": "no-store",
+    "Cache-Status": cacheStatus,
+    "Content-Type": "text/plain; charset=utf-8",
+  };
+  return new Response(`${text}\n`, { status, headers });
+}
