@@ -6,8 +6,9 @@ const PAST_THE_CORE = 'tiercel-edge; fwd=bypass; detail="tier-failure"';
 const BY_ITSELF = 'tiercel-edge; detail="tier-failure"';
 
 /** Whether the request may reach the origin a second time (RFC 9110 §9.2.1). One with a body is not ours to judge. */
-export function isSafe({ method, body }) {
-  return method === "GET" || method === "HEAD" || (method === "OPTIONS" && body === null);
+export function isSafe(request) {
+  const { method } = request;
+  return method === "GET" || method === "HEAD" || (method === "OPTIONS" && request.body === null);
 }
 
 /** The environment for a mutation, and whether anything can have been sent: the crate looks for ORIGIN before it sends. */

@@ -61,16 +61,23 @@ export function worker(crate) {
   return handlers;
 }
 
-async function fetch(request, env, ctx) {
-  const call = (env) => guarded(() => bindings.fetch(request, env, ctx));
-  if (isSafe(request)) {
-    try {
-      return await call(env);
-    } catch (error) {
-      report(error);
-      return fromOrigin(request, env);
-    }
+/** What is in memory is answered at once: not even a promise is made for it. */
+function fetch(request, env, ctx) {
+  if (!isSafe(request)) return mutate(request, env, ctx);
+  const instead = (error) => {
+    report(error);
+    return fromOrigin(request, env);
+  };
+  try {
+    const answer = guarded(() => bindings.fetch(request, env, ctx));
+    return answer instanceof Promise ? answer.catch(instead) : answer;
+  } catch (error) {
+    return instead(error);
   }
+}
+
+async function mutate(request, env, ctx) {
+  const call = (env) => guarded(() => bindings.fetch(request, env, ctx));
   // A mutation must come through the crate, which tells what it made untrue, and must not be sent twice. So it has a
   // second chance in a fresh instance, as long as nothing of it can have been sent.
   const way = watched(env);
