@@ -26,7 +26,11 @@ extern "C" {
 }
 
 pub(crate) fn request_head(request: &Request) -> RequestHead {
-    let text = request_text(request);
+    head_of(&request_text(request))
+}
+
+/// Reads a method, a URL and fields, a line each.
+pub(crate) fn head_of(text: &str) -> RequestHead {
     let mut lines = text.splitn(3, '\n');
     let mut line = || lines.next().unwrap_or_default();
     let (method, url) = (line(), line());
@@ -56,5 +60,10 @@ pub(crate) fn stored_response(head: &ResponseHead, body: Option<ReadableStream>)
 
 /// A response with any body that the runtime knows; `null` is none.
 pub(crate) fn with_body(head: &ResponseHead, body: &JsValue) -> Result<Response, JsValue> {
-    respond(head.status, &to_headers(&head.fields)?, body)
+    with_headers(head.status, &to_headers(&head.fields)?, body)
+}
+
+/// The same with headers that are made already.
+pub(crate) fn with_headers(status: u16, headers: &Headers, body: &JsValue) -> Result<Response, JsValue> {
+    respond(status, headers, body)
 }

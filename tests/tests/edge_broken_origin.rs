@@ -39,12 +39,16 @@ fn with_nothing_stored() {
             Worth::UnseenPart => true,
             Worth::Nothing => got.status == 502 && got.whole && got.cache().contains("fwd="),
         };
-        if !is_right { eprintln!("BAD {name} (RFC {rfc}): {got:?}"); }
+        if !is_right {
+            eprintln!("BAD {name} (RFC {rfc}): {got:?}");
+        }
         assert!(!got.fields.iter().any(|(name, _)| name.starts_with("x-tiercel-")), "{name}: {got:?}");
         world.origin.answer(good("good"));
         let then = world.warm(&path, &[]);
         let is_right = then.body == "good" || matches!(worth, Worth::Whole(200, body) if then.body == body);
-        if !(is_right && then.whole) { eprintln!("BAD {name} (RFC {rfc}), and then: {then:?}"); }
+        if !(is_right && then.whole) {
+            eprintln!("BAD {name} (RFC {rfc}), and then: {then:?}");
+        }
         assert!(!then.fields.has("set-cookie"), "{name}: {then:?}");
     }
 }
@@ -66,13 +70,19 @@ fn with_something_stale() {
             Worth::Whole(status, body) => (got.status, got.body.as_str(), got.whole) == (status, body, true),
             Worth::Part => is_honest(&got),
             Worth::UnseenPart => true,
-            Worth::Nothing => (got.status, got.body.as_str()) == (200, "old") && got.cache().contains("network-failure"),
+            Worth::Nothing => {
+                (got.status, got.body.as_str()) == (200, "old") && got.cache().contains("network-failure")
+            }
         };
-        if !is_right { eprintln!("BAD {name} (RFC {rfc}): {got:?}"); }
+        if !is_right {
+            eprintln!("BAD {name} (RFC {rfc}): {got:?}");
+        }
         world.origin.answer(Reply::Reset);
         let then = world.send("GET", &path, &[]);
         let is_right = then.body == "old" || matches!(worth, Worth::Whole(200, body) if then.body == body);
-        if !(is_right && then.status == 200 && then.whole) { eprintln!("BAD {name} (RFC {rfc}), and then nothing: {then:?}"); }
+        if !(is_right && then.status == 200 && then.whole) {
+            eprintln!("BAD {name} (RFC {rfc}), and then nothing: {then:?}");
+        }
     }
 }
 
@@ -139,11 +149,9 @@ const FAILURES: [Option<u16>; 6] = [Some(500), Some(502), None, Some(503), Some(
 
 fn storm(world: &World) {
     let turn = AtomicUsize::new(0);
-    world.origin.answer_by(move |_| {
-        match FAILURES[turn.fetch_add(1, Ordering::SeqCst) % FAILURES.len()] {
-            Some(status) => Reply::new(status, &["Retry-After: 1"], &format!("storm {status}")),
-            None => Reply::Reset,
-        }
+    world.origin.answer_by(move |_| match FAILURES[turn.fetch_add(1, Ordering::SeqCst) % FAILURES.len()] {
+        Some(status) => Reply::new(status, &["Retry-After: 1"], &format!("storm {status}")),
+        None => Reply::Reset,
     });
 }
 

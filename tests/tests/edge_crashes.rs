@@ -283,7 +283,10 @@ fn what_a_client_gets_past_the_core() {
             let (got, past) = crash(&world, method, "/assets/a", &["Range: bytes=0-1", "If-None-Match: \"x\""]);
             assert_eq!((got.status, got.body.as_str(), got.whole), (status, body, true), "{method}: {got:?}");
             assert_eq!(lines(&past), [format!("{method} /assets/a")]);
-            assert!(past[0].fields.has("range") && past[0].fields.has("if-none-match"), "the origin's to answer: {past:?}");
+            assert!(
+                past[0].fields.has("range") && past[0].fields.has("if-none-match"),
+                "the origin's to answer: {past:?}"
+            );
             assert_eq!(got.fields.get("cache-control"), Some("no-store"), "{got:?}");
             let said = got.fields.combined("cache-status");
             assert_eq!(said.as_deref(), Some(format!("origin; hit, tiercel-edge; {PAST}").as_str()));
@@ -300,6 +303,10 @@ fn what_a_client_gets_past_the_core() {
         assert_eq!((got.body.len(), got.whole), (1_000_000, true));
         world.origin.answer(Reply::Reset);
         let (got, _) = crash(&world, "GET", "/assets/a", &[]);
-        assert_eq!((got.status, got.cache(), got.fields.get("cache-control")), (502, PAST, Some("no-store")), "{got:?}");
+        assert_eq!(
+            (got.status, got.cache(), got.fields.get("cache-control")),
+            (502, PAST, Some("no-store")),
+            "{got:?}"
+        );
     }
 }

@@ -170,6 +170,13 @@ impl Knowledge {
         epochs
     }
 
+    /// The shards of `names` that were never asked anything.
+    #[must_use]
+    pub fn strangers(&self, names: &[String]) -> Shards {
+        let is_one = |shard: &Shard| self.shards[shard.index()].as_of.is_none();
+        names.iter().map(|name| Shard::of(name)).filter(is_one).collect()
+    }
+
     /// Those of `shards` whose knowledge has seen half of the `bound`.
     #[must_use]
     pub fn due(&self, shards: Shards, now: Timestamp, bound: DeltaSeconds) -> Shards {

@@ -39,6 +39,12 @@ impl<V> Hot<V> {
         Self { limits, kept: LruCache::unbounded(), bytes: 0, seen: LruCache::new(WATCHED) }
     }
 
+    /// Whether nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// The value under `key`, unless it is too old.
     pub fn get(&mut self, key: &str, now: Timestamp) -> Option<&V> {
         let since = self.kept.peek(key)?.since;

@@ -12,9 +12,12 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::drive::{Way, conclude};
 use crate::origin::Answer;
-use crate::runtime::wait_until;
+use crate::runtime::{pause, wait_until};
 use crate::store::{Held, HeldBody};
-use crate::{flights, store};
+use crate::{epochs, flights, store};
+
+/// How long the store is left alone after an answer has come, in milliseconds.
+const AFTER: u64 = 1;
 
 /// Asks the origin, and stores what is to be stored while the answer goes out. Those who wait under `lead` are told
 /// when they can look. `None` when the runtime ended it.
@@ -31,7 +34,7 @@ pub(crate) async fn fill(
     wait_until(&way.context, async move {
         let (conclusion, answer) = conclude(&env, fetch, None).await;
         let storing = act(engine, &conclusion, &held, answer.as_ref());
-        let shareable = conclusion.is_shareable();
+        let (shareable, names) = (conclusion.is_shareable(), conclusion.names_stored());
         *filled.borrow_mut() = Some((conclusion, answer));
         if let Some(arrived) = arrived {
             // A resolver of a promise throws nothing.
@@ -41,6 +44,7 @@ pub(crate) async fn fill(
         if let Some(key) = lead {
             flights::land(&key, shareable.filter(|_| stored));
         }
+        epochs::introduce(&env, &names, engine.policy()).await;
     });
     let _ = JsFuture::from(arrival).await;
     slot.borrow_mut().take()
@@ -66,11 +70,13 @@ fn act(
 ) -> impl Future<Output = bool> + 'static {
     let body = match (&conclusion.store, &held.body) {
         (StoreAction::Put(_), _) => answer.and_then(|answer| answer.response.clone().ok()).map(HeldBody::Response),
-        (StoreAction::Freshen(_), HeldBody::Bytes(bytes)) => Some(HeldBody::Bytes(bytes.clone())),
+        (StoreAction::Freshen(_), HeldBody::Bytes(..)) => Some(held.body.clone()),
         _ => None,
     };
     let action = conclusion.store.clone();
     async move {
+        // The answer goes out first: the store may keep this thread busy.
+        pause(AFTER).await;
         let policy = engine.policy();
         match (action, body) {
             (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) => store::put(&plan, policy, body).await,

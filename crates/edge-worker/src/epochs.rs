@@ -13,10 +13,9 @@ use tiercel_core::key::Shard;
 use tiercel_core::policy::Policy;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::now;
-use crate::runtime::{Context, Env, in_millis, report, report_thrown, wait_until};
+use crate::runtime::{Context, Env, in_millis, pause, report, report_thrown, wait_until};
 
 /// Pauses before a purge that could not be recorded is told again, in milliseconds. The runtime ends what goes on
 /// behind an answer after 30 s.
@@ -39,9 +38,6 @@ export async function keep(url, text, seconds) {
   const headers = { "Cache-Control": `public, max-age=${seconds}` };
   await caches.default.put(url, new Response(text, { headers }));
 }
-export function pause(millis) {
-  return new Promise((resolve) => setTimeout(resolve, millis));
-}
 "#)]
 extern "C" {
     /// What an object answers to a question.
@@ -49,7 +45,6 @@ extern "C" {
     /// A text in the data centre's store.
     fn find(url: &str) -> Promise;
     fn keep(url: &str, text: &str, seconds: f64) -> Promise;
-    fn pause(millis: f64) -> Promise;
 }
 
 /// The purges of what was found, where this isolate knows all that can be known without waiting. When that will soon be
@@ -85,6 +80,16 @@ pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, po
     judge(found, began, policy).epochs
 }
 
+/// Has the objects of `names` know of them, if this isolate never asked: an object that is made later than an entry
+/// cannot tell whether it was purged.
+pub(crate) async fn introduce(env: &Env, names: &[String], policy: &'static Policy) {
+    let strangers = KNOWN.with_borrow(|known| known.strangers(names));
+    if !strangers.is_empty() {
+        KNOWN.with_borrow_mut(|known| known.begin(strangers, now()));
+        leave_copies(ask(env, strangers, &[], patience(policy), policy).await, policy).await;
+    }
+}
+
 /// What this isolate knows to have been purged of what `answer` would be stored as, since it was asked for.
 pub(crate) fn since(fetch: &Fetch<'_>, answer: Option<&ResponseHead>) -> TagEpochs {
     KNOWN.with_borrow(|known| known.hits(&fetch.groups(answer), fetch.oldest()))
@@ -112,8 +117,7 @@ pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalida
             if late.is_empty() {
                 return;
             }
-            // A timer does not fail.
-            let _ = JsFuture::from(pause(millis as f64)).await;
+            pause(millis).await;
             leave_copies(ask(&env, late, &[], patience(policy), policy).await, policy).await;
         }
         report("tiercel: a purge was not recorded; it is told with the next question of this isolate");

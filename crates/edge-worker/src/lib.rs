@@ -11,6 +11,7 @@ mod auth;
 mod behind;
 #[path = "../../shared/convert.rs"]
 mod convert;
+mod deciding;
 mod drive;
 mod epoch_object;
 mod epochs;

@@ -1,6 +1,7 @@
 //! The hottest short answers, in this isolate's memory: a hit there asks no store. The core says which and how long.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use tiercel_core::hot::Hot;
@@ -13,6 +14,11 @@ use crate::{engine, now};
 
 thread_local! {
     static HOT: RefCell<Option<Hot<Held>>> = RefCell::new(engine().policy().edge.memory.map(Hot::new));
+}
+
+/// Whether there is anything at all.
+pub(crate) fn is_empty() -> bool {
+    HOT.with_borrow(|hot| hot.as_ref().is_none_or(Hot::is_empty))
 }
 
 /// What memory has under `key`.
@@ -36,7 +42,7 @@ pub(crate) async fn keep(key: &CacheKey, held: Held) -> Held {
         // A body that is not what its head says is no entry.
         return Held::unreadable();
     }
-    let held = Held { found: held.found, body: HeldBody::Bytes(bytes) };
+    let held = Held { found: held.found, body: HeldBody::Bytes(bytes, Rc::default()) };
     HOT.with_borrow_mut(|hot| {
         if let Some(hot) = hot {
             hot.put(key.as_str(), held.clone(), length, now());

@@ -32,21 +32,31 @@ extern "C" {
 }
 
 #[wasm_bindgen(inline_js = r#"
-export async function inTime(work, millis) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), millis);
+export function pause(millis) {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}
+export function inTime(work, millis) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error("no answer in time")), millis);
+    const end = (settle) => (value) => {
+      clearTimeout(late);
+      settle(value);
+    };
+    work.then(end(resolve), end(reject));
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 "#)]
 extern "C" {
+    #[wasm_bindgen(js_name = pause)]
+    fn timer(millis: f64) -> Promise;
     #[wasm_bindgen(js_name = inTime)]
     fn race(work: &Promise, millis: f64) -> Promise;
+}
+
+/// Lets the runtime do something else for so many milliseconds.
+pub(crate) async fn pause(millis: u64) {
+    // A timer does not fail.
+    let _ = JsFuture::from(timer(millis as f64)).await;
 }
 
 /// What `work` comes to, if it does within so many seconds.

@@ -4,6 +4,9 @@
 
 use crate::runtime::{Result, in_time, report_thrown};
 use crate::{convert, memory};
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use futures_util::future::try_join;
 use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
 use tiercel_core::exchange::{Found, PutPlan};
@@ -32,8 +35,8 @@ pub(crate) struct Held {
 pub(crate) enum HeldBody {
     /// There is none.
     None,
-    /// In memory.
-    Bytes(Uint8Array),
+    /// In memory, with the head that was made of it for the first delivery.
+    Bytes(Uint8Array, Rc<OnceCell<Headers>>),
     /// In the store, to be read once.
     Response(Response),
 }
@@ -80,7 +83,7 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
         }
         match (body, plan.length()) {
             (HeldBody::None, _) => Err("there is no body".into()),
-            (HeldBody::Bytes(bytes), _) => write(policy, &plan.key, &convert::with_body(&plan.head, &bytes)?).await,
+            (HeldBody::Bytes(bytes, _), _) => write(policy, &plan.key, &convert::with_body(&plan.head, &bytes)?).await,
             (HeldBody::Response(response), Some(length)) if length <= READ_FIRST => {
                 put_read(plan, policy, &response, length).await
             }

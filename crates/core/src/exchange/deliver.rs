@@ -24,7 +24,8 @@ pub(super) fn stored(
     trust: Trust,
     now: Timestamp,
 ) -> Delivery {
-    let mut head = ResponseHead { status: entry.head.status, fields: dressed(context, entry, trust) };
+    let (fields, is_repeatable) = dressed(context, entry, trust);
+    let mut head = ResponseHead { status: entry.head.status, fields };
     head.fields.set_number("age", freshness::current_age(&entry.meta, now).get());
     let selected = select(context, &mut head, entry.length, AtHand::AnyPart, now);
     let whole = entry.meta.slices.map(|slicing| {
@@ -37,7 +38,8 @@ pub(super) fn stored(
         (None, Selected::Pieces(pieces)) => Body::StoredParts(pieces),
         (Some(Some(whole)), selected) => cut(whole, selected),
     };
-    close(context, head, body, status, served)
+    let is_repeatable = is_repeatable && body == Body::Stored;
+    Delivery { is_repeatable, ..close(context, head, body, status, served) }
 }
 
 /// An answer that was just fetched.
@@ -114,7 +116,8 @@ pub(super) fn gateway_failure(failure: FetchFailure, name: &str, status: CacheSt
     let (code, text) = gateway(failure);
     let mut head = ResponseHead { status: code, fields: plain_text() };
     head.fields.set("cache-status", status.member(name));
-    Delivery { head, body: Body::Text(format!("{text}\n")), status, served: Served::Failed }
+    let body = Body::Text(format!("{text}\n"));
+    Delivery { head, body, status, served: Served::Failed, is_repeatable: false }
 }
 
 const fn gateway(failure: FetchFailure) -> (u16, &'static str) {
@@ -242,7 +245,8 @@ pub(super) enum Trust {
 }
 
 /// The fields of a stored answer as they go out, but for those that change with each delivery. They are made once.
-fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> Fields {
+/// `true`: they are those that were made, and every time the same.
+fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> (Fields, bool) {
     let via = context.principal.as_ref().map(Principal::via);
     let make = || {
         let mut head = entry.head.clone();
@@ -251,10 +255,10 @@ fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> Fields {
         head.fields
     };
     if trust != Trust::Policy || !context.is_read() {
-        return make();
+        return (make(), false);
     }
     let (known, fields) = entry.dressed.get_or_init(|| (via, make()));
-    if *known == via { fields.clone() } else { make() }
+    if *known == via { (fields.clone(), true) } else { (make(), false) }
 }
 
 /// Everything that an answer's fields have from the policy, and nothing that they must not have.
@@ -283,7 +287,7 @@ fn close(context: &Context<'_>, mut head: ResponseHead, body: Body, status: Cach
     };
     head.fields.set("cache-status", line);
     let body = if context.request.method == "HEAD" { Body::Empty } else { body };
-    Delivery { head, body, status, served }
+    Delivery { head, body, status, served, is_repeatable: false }
 }
 
 /// What the policy writes over the origin's own word.

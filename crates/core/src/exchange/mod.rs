@@ -13,6 +13,7 @@ use crate::field::server_timing::{SERVER_TIMING, ServerTiming};
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
+use crate::meta::EntryMeta;
 use crate::policy::ResourceClass;
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
@@ -89,6 +90,15 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
+    /// The names whose purges will concern what is put into the store.
+    #[must_use]
+    pub fn names_stored(&self) -> Vec<String> {
+        match &self.store {
+            StoreAction::Put(plan) => EntryMeta::of(&plan.head.fields).map(|meta| meta.groups()).unwrap_or_default(),
+            StoreAction::Freshen(_) | StoreAction::Keep | StoreAction::Remove(_) => Vec::new(),
+        }
+    }
+
     /// Whether those who wait for the same answer can look it up once it is stored: `None` when that cannot be told
     /// of the next answer either, because the origin failed, a purge came between, or it was this request that was
     /// refused.
@@ -116,7 +126,28 @@ pub struct Delivery {
     pub status: CacheStatus,
     /// The same in one word, for people.
     pub served: Served,
+    /// Whether every other delivery of the same entry has the same head, but for the fields in [`CHANGING`]. A tier may
+    /// keep what it made of it.
+    pub is_repeatable: bool,
 }
+
+/// The fields that change from one delivery of an entry to the next.
+pub const CHANGING: [&str; 3] = ["age", "cache-status", SERVER_TIMING];
+
+/// The request fields that decide about an answer from memory, beside the credential. A tier that has a request without
+/// a credential may come with these alone, and with all of them where nothing comes of it.
+pub const DECIDING: [&str; 10] = [
+    "cache-control",
+    "connection",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "pragma",
+    "range",
+    "upgrade",
+];
 
 impl Delivery {
     /// Says where the time went.
