@@ -2,9 +2,11 @@
 //!
 //! [`tier`] is a cache with its store in memory, [`library`] an origin and [`show`] writes down what happened;
 //! `tests/headers.rs` and `tests/world.rs` run them under a fake clock. [`live`] starts the built edge in workerd in front of [`origin`], an HTTP server of
-//! the test's own; `tests/edge_*.rs` use those. [`broken`] is what such a server may say that is no good HTTP.
+//! the test's own; `tests/edge_*.rs` use those. [`broken`] is what such a server may say that is no good HTTP,
+//! [`film`] what one says that has a long body.
 
 pub mod broken;
+pub mod film;
 pub mod jwt;
 pub mod library;
 pub mod live;

@@ -14,6 +14,31 @@ use wasm_bindgen::JsValue;
 use crate::now;
 use crate::runtime::in_time;
 
+/// Who leads, and tells when it is back. One that is dropped has failed.
+pub(crate) struct Lead(Option<String>);
+
+impl Lead {
+    /// Under this key.
+    pub(crate) const fn new(key: String) -> Self {
+        Self(Some(key))
+    }
+
+    /// It is back. `stored`: whether its answer can be looked up; `None`, that nobody knows.
+    pub(crate) fn land(mut self, stored: Option<bool>) {
+        if let Some(key) = self.0.take() {
+            land(&key, stored);
+        }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        if let Some(key) = self.0.take() {
+            land(&key, None);
+        }
+    }
+}
+
 /// A promise, and what settles it.
 struct Landing {
     promise: Promise,
@@ -48,8 +73,7 @@ pub(crate) async fn wait(key: &str, longest: DeltaSeconds) {
     let _ = in_time(longest.get(), &promise).await;
 }
 
-/// The leader of `key` is back. `stored`: whether its answer can be looked up; `None`, that nobody knows.
-pub(crate) fn land(key: &str, stored: Option<bool>) {
+fn land(key: &str, stored: Option<bool>) {
     FLIGHTS.with_borrow_mut(|flights| flights.land(key, stored, now()));
     let landing = LANDINGS.with_borrow_mut(|landings| landings.remove(key));
     landing.iter().for_each(Landing::settle);

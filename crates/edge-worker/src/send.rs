@@ -2,13 +2,13 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use js_sys::Uint8Array;
-use tiercel_core::exchange::{Body, CHANGING, Conclusion, Delivery, Piece};
+use tiercel_core::exchange::{Body, CHANGING, Conclusion, Delivery, Piece, StoredEntry};
 use tiercel_core::field::Fields;
 use tiercel_core::field::range::ByteRange;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStream, Response};
 
 use crate::drive::Way;
@@ -17,7 +17,7 @@ use crate::origin::Answer;
 use crate::runtime::{Result, wait_until};
 use crate::sink::Sink;
 use crate::store::{Held, HeldBody};
-use crate::{convert, slices, store};
+use crate::{convert, engine, slices, store};
 
 /// A body that nobody has to wait for.
 pub(crate) enum AtHand {
@@ -109,6 +109,10 @@ pub(crate) async fn concluded(
 
 async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answer>) -> Result<Response> {
     if let Some(body) = at_once(&delivery, &held) {
+        if let Some(unused) = answer {
+            // Also where it is being stored: a body that nobody reads would pile up.
+            unused.cancel();
+        }
         way.timed(&mut delivery);
         return body.response(&delivery);
     }
@@ -126,31 +130,21 @@ async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answ
     }
 }
 
-/// Parts of a stored body. A single one is cut by the store as it is read.
+/// Parts of a stored body. Those of a long one are cut by the store as they are read, and pass by this isolate's memory.
 async fn parts(way: &Way, pieces: Vec<Piece>, held: Held) -> Result<ReadableStream> {
-    let policy = way.engine.policy();
-    let key = held.found.entry().map(|entry| entry.key()).ok_or("what was found has gone")?;
+    let mut stored =
+        Stored { entry: Arc::clone(held.found.entry().ok_or("what was found has gone")?), body: held.body };
     if let [Piece::Bytes(range)] = pieces.as_slice()
-        && let HeldBody::Response(part) = store::get_part(&key, policy, *range).await.body
-        && part.status() == 206
-        && let Some(body) = part.body()
+        && let Some(body) = stored.cut(*range).await
     {
         return Ok(body);
     }
-    let whole = match held.body {
-        HeldBody::Bytes(bytes, _) => bytes,
-        HeldBody::Response(response) => Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?),
-        HeldBody::None => return Err("the stored body is gone".into()),
-    };
     let (sink, body) = Sink::new(pieces.iter().map(Piece::length).sum());
     wait_until(&way.context, async move {
         for piece in &pieces {
             let written = match piece {
                 Piece::Text(text) => sink.bytes(&Uint8Array::from(text.as_bytes())).await,
-                Piece::Bytes(range) => match cut(&whole, *range) {
-                    Some(bytes) => sink.bytes(&bytes).await,
-                    None => Err("the stored body is shorter than its head says".into()),
-                },
+                Piece::Bytes(range) => stored.write(*range, &sink).await,
             };
             if let Err(error) = written {
                 return sink.abort(&error).await;
@@ -159,6 +153,42 @@ async fn parts(way: &Way, pieces: Vec<Piece>, held: Held) -> Result<ReadableStre
         sink.close().await;
     });
     Ok(body)
+}
+
+/// A stored body, of which parts are wanted.
+struct Stored {
+    entry: Arc<StoredEntry>,
+    body: HeldBody,
+}
+
+impl Stored {
+    async fn write(&mut self, range: ByteRange, sink: &Sink) -> Result<()> {
+        if let HeldBody::Bytes(bytes, _) = &self.body {
+            return sink.bytes(&cut(bytes, range).ok_or("the stored body is shorter than its head says")?).await;
+        }
+        if let Some(part) = self.cut(range).await {
+            return sink.stream(&part).await;
+        }
+        // The store does not cut, or has another one by now. What was found can be read once.
+        match std::mem::replace(&mut self.body, HeldBody::None) {
+            HeldBody::Response(response) => {
+                let body = response.body().ok_or("the stored body is empty")?;
+                sink.part(&body, range, self.entry.length().unwrap_or_default()).await
+            }
+            _ => Err("the stored body cannot be cut".into()),
+        }
+    }
+
+    /// The part as the store cuts it; `None` where it does not, or has another body by now.
+    async fn cut(&self, range: ByteRange) -> Option<ReadableStream> {
+        let HeldBody::Response(_) = &self.body else { return None };
+        let part = store::get_part(&self.entry.key(), engine().policy(), range).await;
+        let is_same = part.found.entry().is_some_and(|entry| entry.is_same(&self.entry));
+        match part.body {
+            HeldBody::Response(part) if is_same && part.status() == 206 => part.body(),
+            _ => None,
+        }
+    }
 }
 
 /// `range` of a body that is in memory.

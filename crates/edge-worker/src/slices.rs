@@ -1,5 +1,6 @@
 //! Bodies in slices: each is read from the store, or asked of the origin and stored while it goes out.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 
 use futures_util::future::join;
@@ -10,9 +11,11 @@ use tiercel_core::invalidation::TagEpochs;
 use tiercel_core::slice::SlicePart;
 use web_sys::{ReadableStream, Response};
 
+use crate::behind::hand_over;
 use crate::drive::Way;
+use crate::flights::Lead;
 use crate::origin::Answer;
-use crate::runtime::{Env, Result, report, wait_until};
+use crate::runtime::{Env, Result, report};
 use crate::sink::Sink;
 use crate::store::HeldBody;
 use crate::{convert, engine, epochs, flights, now, origin, store};
@@ -26,9 +29,11 @@ enum Slice {
     Cut(ReadableStream),
     /// Whole.
     Whole(ReadableStream),
-    /// Whole, and to be stored while it goes out.
-    Fetched(ReadableStream, Pin<Box<dyn Future<Output = ()>>>),
+    /// Whole, if it keeps its word, and to be stored while it goes out.
+    Fetched(ReadableStream, Storing),
 }
+
+type Storing = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Sends the slices. The first one is had before anything goes out, so that its failure can still be told.
 pub(crate) async fn send(
@@ -37,47 +42,52 @@ pub(crate) async fn send(
     sliced: Sliced,
     answer: Option<Answer>,
 ) -> Result<Response> {
-    let source = Source { env: way.env.clone(), sliced };
-    let mut fetched = answer.and_then(|answer| answer.response.body());
-    let mut first = None;
-    if let Some(part) = source.first_part()
-        && !source.sliced.is_fetched(part.index)
-    {
-        let since = now();
-        first = source.stored(part).await;
-        if first.is_none() {
-            way.took(Phase::Store, since);
-            first = match source.fetched(part).await {
-                Ok(slice) => Some(slice),
-                Err(failure) => {
-                    let mut delivery = delivery.failed_in_part(failure);
-                    way.timed(&mut delivery);
-                    return convert::response(&delivery, None);
-                }
-            };
-            if fetched.is_none() {
-                delivery.fetched_in_part();
-            }
-        }
-    }
-    way.timed(&mut delivery);
-    let (sink, body) = Sink::new(source.sliced.length());
-    wait_until(&way.context, async move {
-        match pump(&source, &sink, first, &mut fetched).await {
+    let is_hit = answer.is_none();
+    let (sink, body) = Sink::new(sliced.length());
+    let source = Source {
+        env: way.env.clone(),
+        sliced,
+        fetched: RefCell::new(answer.and_then(|answer| answer.response.body())),
+    };
+    let since = now();
+    let begins = hand_over(&way.context, |hand| async move {
+        let first = match source.first().await {
+            Ok(first) => first,
+            Err(failure) => return hand.over(Err(failure)),
+        };
+        hand.over(Ok(match &first {
+            Some(Slice::Fetched(..)) => Some(Phase::Origin),
+            Some(_) => Some(Phase::Store),
+            None => None,
+        }));
+        match pump(&source, &sink, first).await {
             Ok(()) => sink.close().await,
             Err(error) => sink.abort(&error).await,
         }
+        source.cancel();
     });
-    convert::response(&delivery, Some(body))
+    match begins.await.unwrap_or(Err(FetchFailure::Network)) {
+        Ok(phase) => {
+            if let Some(phase) = phase {
+                way.took(phase, since);
+            }
+            if is_hit && phase == Some(Phase::Origin) {
+                delivery.fetched_in_part();
+            }
+            way.timed(&mut delivery);
+            convert::response(&delivery, Some(body))
+        }
+        Err(failure) => {
+            let mut delivery = delivery.failed_in_part(failure);
+            way.took(Phase::Origin, since);
+            way.timed(&mut delivery);
+            convert::response(&delivery, None)
+        }
+    }
 }
 
 /// Writes piece after piece, as fast as the client reads.
-async fn pump(
-    source: &Source,
-    sink: &Sink,
-    mut first: Option<Slice>,
-    fetched: &mut Option<ReadableStream>,
-) -> Result<()> {
+async fn pump(source: &Source, sink: &Sink, mut first: Option<Slice>) -> Result<()> {
     for piece in &source.sliced.pieces {
         let range = match piece {
             Piece::Text(text) => {
@@ -87,50 +97,69 @@ async fn pump(
             Piece::Bytes(range) => *range,
         };
         for part in source.sliced.parts(range) {
-            let at_hand = match first.take() {
-                Some(slice) => Some(slice),
-                None if source.sliced.is_fetched(part.index) => fetched.take().map(Slice::Whole),
-                None => None,
+            let slice = match first.take() {
+                Some(slice) => slice,
+                None => source.slice(part).await.map_err(FetchFailure::token)?,
             };
-            match source.slice(part, at_hand).await? {
+            match slice {
                 Slice::Cut(body) => sink.stream(&body).await?,
-                Slice::Whole(body) => whole(source, sink, part, &body).await?,
-                // Also when the client has gone: what has come is kept.
-                Slice::Fetched(body, storing) => join(whole(source, sink, part, &body), storing).await.0?,
+                Slice::Whole(body) => sink.part(&body, part.take, source.sliced.slice_length(part.index)).await?,
+                Slice::Fetched(body, storing) => {
+                    let sending = sink.part(&body, part.take, source.sliced.slice_length(part.index));
+                    // Also when the client has gone: what has come is kept.
+                    join(sending, storing).await.0?;
+                }
             }
         }
     }
     Ok(())
 }
 
-/// What is wanted of a whole slice. All of it stays inside the runtime.
-async fn whole(source: &Source, sink: &Sink, part: SlicePart, body: &ReadableStream) -> Result<()> {
-    if source.sliced.is_whole(part) { sink.stream(body).await } else { sink.part(body, part.take).await }
-}
-
 /// Where slices come from.
 struct Source {
     env: Env,
     sliced: Sliced,
+    /// The slice that came with the head of the whole.
+    fetched: RefCell<Option<ReadableStream>>,
 }
 
 impl Source {
-    fn first_part(&self) -> Option<SlicePart> {
-        self.sliced.pieces.iter().find_map(|piece| match piece {
-            Piece::Bytes(range) => self.sliced.parts(*range).next(),
+    /// The slice that goes out first, where there is one.
+    async fn first(&self) -> core::result::Result<Option<Slice>, FetchFailure> {
+        let mut parts = self.sliced.pieces.iter().filter_map(|piece| match piece {
+            Piece::Bytes(range) => Some(self.sliced.parts(*range)),
             Piece::Text(_) => None,
-        })
+        });
+        match parts.next().and_then(|mut parts| parts.next()) {
+            Some(part) => self.slice(part).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The slice, from wherever it is.
-    async fn slice(&self, part: SlicePart, at_hand: Option<Slice>) -> Result<Slice> {
-        if let Some(slice) = at_hand {
-            return Ok(slice);
+    async fn slice(&self, part: SlicePart) -> core::result::Result<Slice, FetchFailure> {
+        let is_fetched = self.sliced.is_fetched(part.index);
+        if is_fetched && let Some(body) = self.fetched.take() {
+            return Ok(Slice::Fetched(body, Box::pin(async {})));
         }
         if let Some(slice) = self.stored(part).await {
             return Ok(slice);
         }
-        self.fetched(part).await.map_err(|failure| failure.token().into())
+        if is_fetched {
+            // Wanted again, while it is being stored with the head of the whole.
+            flights::wait(self.sliced.head_key().as_str(), engine().policy().edge.collapse).await;
+            if let Some(slice) = self.stored(part).await {
+                return Ok(slice);
+            }
+        }
+        self.asked(part).await
+    }
+
+    /// What came with the head and is not wanted.
+    fn cancel(&self) {
+        if let Some(unused) = self.fetched.take() {
+            let _ = unused.cancel();
+        }
     }
 
     /// The slice as the store has it.
@@ -146,7 +175,7 @@ impl Source {
     }
 
     /// The slice from the origin; it is stored while it goes out. Who needs it too waits for it.
-    async fn fetched(&self, part: SlicePart) -> core::result::Result<Slice, FetchFailure> {
+    async fn asked(&self, part: SlicePart) -> core::result::Result<Slice, FetchFailure> {
         let settings = engine().policy().edge;
         let key = self.sliced.key(part.index);
         let role = flights::join(key.as_str(), settings.remember_uncacheable, now());
@@ -156,52 +185,38 @@ impl Source {
                 return Ok(slice);
             }
         }
-        let lead = (role == Role::Lead).then(|| key.as_str().to_owned());
-        match self.ask(part.index).await {
-            Ok((body, plan, copy)) => {
-                let storing = async move {
-                    let stored = match (plan, copy) {
-                        (Some(plan), Some(copy)) => {
-                            store::put(&plan, engine().policy(), HeldBody::Response(copy)).await
-                        }
-                        _ => false,
-                    };
-                    if let Some(key) = lead {
-                        flights::land(&key, stored.then_some(true));
-                    }
-                };
-                Ok(Slice::Fetched(body, Box::pin(storing)))
+        let lead = (role == Role::Lead).then(|| Lead::new(key.as_str().to_owned()));
+        let (answer, plan) = self.ask(part.index).await?;
+        let copy = plan.and_then(|plan| Some((plan, answer.response.clone().ok()?)));
+        let storing = async move {
+            let stored = match copy {
+                Some((plan, copy)) => store::put(&plan, engine().policy(), HeldBody::Response(copy)).await,
+                None => false,
+            };
+            if let Some(lead) = lead {
+                lead.land(stored.then_some(true));
             }
-            Err(failure) => {
-                if let Some(key) = lead {
-                    flights::land(&key, None);
-                }
-                Err(failure)
-            }
-        }
+        };
+        answer
+            .response
+            .body()
+            .map(|body| Slice::Fetched(body, Box::pin(storing) as Storing))
+            .ok_or(FetchFailure::Network)
     }
 
-    /// The body of a slice, how to store it, and a copy for that.
-    async fn ask(
-        &self,
-        index: u64,
-    ) -> core::result::Result<(ReadableStream, Option<PutPlan>, Option<Response>), FetchFailure> {
-        let mut failure = FetchFailure::Network;
+    /// An answer that is the slice, and how to store it.
+    async fn ask(&self, index: u64) -> core::result::Result<(Answer, Option<PutPlan>), FetchFailure> {
         for _ in 0..TRIES {
             let requested = now();
             let answer = match origin::fetch(&self.env, &self.sliced.request(index), None).await {
                 Ok(answer) => answer,
-                Err(failed) => {
-                    failure = failed;
-                    continue;
-                }
+                // Its time is up.
+                Err(FetchFailure::Timeout) => return Err(FetchFailure::Timeout),
+                Err(FetchFailure::Network) => continue,
             };
             let epochs = epochs::since_slice(&self.sliced, requested);
             match self.sliced.conclude(index, &answer.head, &epochs, requested, now()) {
-                Ok(plan) => {
-                    let copy = answer.response.clone().ok();
-                    return answer.response.body().map(|body| (body, plan, copy)).ok_or(FetchFailure::Network);
-                }
+                Ok(plan) => return Ok((answer, plan)),
                 Err(failed) => {
                     answer.cancel();
                     if failed == SliceFailure::Changed {
@@ -212,7 +227,7 @@ impl Source {
                 }
             }
         }
-        Err(failure)
+        Err(FetchFailure::Network)
     }
 
     async fn epochs(&self, found: &Found) -> TagEpochs {

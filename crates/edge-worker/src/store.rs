@@ -94,7 +94,10 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
             }
         }
     };
-    match stored.await {
+    let stored = stored.await;
+    // Who looked meanwhile found what was there before.
+    memory::forget(&plan.key);
+    match stored {
         Ok(()) => true,
         Err(error) => {
             report_thrown(&["tiercel: an answer of class ", &plan.class, " was not stored:"].concat(), &error);

@@ -250,6 +250,9 @@ fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> (Fields,
     let via = context.principal.as_ref().map(Principal::via);
     let make = || {
         let mut head = entry.head.clone();
+        if entry::is_decoded(&head.fields) {
+            decode(&mut head.fields);
+        }
         default_etag(context, &mut head.fields, head.status, entry.meta.received);
         dress(context, &mut head, trust);
         head.fields
@@ -259,6 +262,15 @@ fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> (Fields,
     }
     let (known, fields) = entry.dressed.get_or_init(|| (via, make()));
     if *known == via { (fields.clone(), true) } else { (make(), false) }
+}
+
+/// What came encoded is stored decoded: another representation, for which a strong tag does not hold (RFC 9110 §8.8.3).
+fn decode(fields: &mut Fields) {
+    fields.remove("content-encoding");
+    let weak = fields.get("etag").filter(|tag| tag.trim().starts_with('"')).map(|tag| format!("W/{}", tag.trim()));
+    if let Some(weak) = weak {
+        fields.set("etag", weak);
+    }
 }
 
 /// Everything that an answer's fields have from the policy, and nothing that they must not have.

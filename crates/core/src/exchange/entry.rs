@@ -27,6 +27,8 @@ const SET_ASIDE: [&str; 9] = [
     "pragma",
     "vary",
 ];
+/// What the runtimes decode when they read a body, and so when they store it. It is set aside too, with its length.
+const DECODED: [&str; 2] = ["gzip", "br"];
 /// What Cloudflare's store says of itself; `Cache-Status` says it for all caches.
 const OF_THE_STORE: &str = "cf-cache-status";
 /// Longest tag that Cloudflare takes in `Cache-Tag`, in bytes.
@@ -127,6 +129,13 @@ impl StoredEntry {
         self.meta.vary.is_empty() && self.meta.slices.is_none()
     }
 
+    /// Whether both were stored at once, so that they have one body: a store may have another one under the same key
+    /// by the time that it is asked again.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.meta == other.meta && self.head.fields.get("etag") == other.head.fields.get("etag")
+    }
+
     /// The key it was stored under.
     #[must_use]
     pub fn key(&self) -> CacheKey {
@@ -186,8 +195,9 @@ pub(super) fn plan(
 pub(super) fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSeconds) -> Fields {
     let mut fields = fields.clone();
     fields.remove_hop_by_hop();
-    if meta.slices.is_some() {
-        // That of the whole, which is not what is stored here.
+    let is_decoded = is_decoded(&fields);
+    if meta.slices.is_some() || is_decoded {
+        // That of the whole, or of what came; not of what is stored here.
         fields.remove("content-length");
     }
     let mut stored = Fields::new();
@@ -195,7 +205,7 @@ pub(super) fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSecond
         if name == "set-cookie" || name.starts_with("x-tiercel-") {
             continue;
         }
-        if SET_ASIDE.contains(&name) {
+        if SET_ASIDE.contains(&name) || (is_decoded && name == "content-encoding") {
             stored.append(&format!("{ASIDE}{name}"), value);
         } else {
             stored.append(name, value);
@@ -212,6 +222,12 @@ pub(super) fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSecond
     stored
 }
 
+/// Whether what is stored of an answer with these fields is not encoded, although the answer was. Another encoding is
+/// none of the runtime's business: it is stored as it came.
+pub(super) fn is_decoded(fields: &Fields) -> bool {
+    fields.get("content-encoding").is_some_and(|coding| DECODED.contains(&coding.trim()))
+}
+
 /// The length that the origin announced. What is encoded on the way may be stored at another length.
 pub(super) fn whole_length(fields: &Fields) -> Option<u64> {
     fields.get("content-length").filter(|_| !fields.has("content-encoding"))?.parse().ok()
@@ -220,7 +236,7 @@ pub(super) fn whole_length(fields: &Fields) -> Option<u64> {
 /// The length of the whole body that a stored head states, also where the store cut a part out of it.
 fn stated_length(fields: &Fields) -> Option<u64> {
     let of_a_part = fields.get("content-range").and_then(content_range).map(|(_, complete)| complete);
-    of_a_part.or_else(|| whole_length(fields))
+    of_a_part.or_else(|| fields.get("content-length")?.parse().ok())
 }
 
 /// Printable ASCII without space or comma.

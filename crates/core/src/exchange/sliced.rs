@@ -79,10 +79,10 @@ impl Sliced {
         self.slicing.covering(bytes)
     }
 
-    /// Whether a part is all of its slice.
+    /// Length of a slice in bytes; zero past the end.
     #[must_use]
-    pub fn is_whole(&self, part: SlicePart) -> bool {
-        self.slicing.range(part.index).is_some_and(|slice| slice.len() == part.take.len())
+    pub fn slice_length(&self, index: u64) -> u64 {
+        self.slicing.range(index).map_or(0, ByteRange::len)
     }
 
     /// Whether the body of this slice is the one that was just fetched.
