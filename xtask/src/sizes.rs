@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::progress::say;
@@ -29,6 +29,16 @@ fn measure(root: &Path, file: &Path) -> Result<(String, usize, usize)> {
     let (raw, gzip) = of(file)?;
     let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
     Ok((name, raw, gzip))
+}
+
+/// Holds a file to a size, as gzip would send it, in bytes.
+///
+/// # Errors
+/// When it is larger, or cannot be read.
+pub(crate) fn at_most(file: &Path, limit: usize) -> Result<()> {
+    let (_, gzip) = of(file)?;
+    ensure!(gzip <= limit, "{} takes {gzip} bytes (gzip), {} more than the limit", file.display(), gzip - limit);
+    Ok(())
 }
 
 /// A file's size in bytes, raw and as gzip would send it.

@@ -16,6 +16,7 @@ use crate::{
     node,
     progress::{paint, say, step},
     setup::{self, TESTED_TARGET},
+    sizes,
     tally::Tally,
     workspace::Workspace,
 };
@@ -139,10 +140,11 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let dist = default_dist(workspace);
     build::build(workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Part::Edge, Part::Origin])?;
     let accepted = step("wrangler deploy --dry-run accepts dist/edge", || deployable(workspace, &dist.join("edge")));
+    let small = step("dist/edge is small", || sizes::at_most(&dist.join("edge/index_bg.wasm"), LARGEST_EDGE));
     let http = dist.join("http");
     build::build(workspace, &workspace.path("policies/http.json"), &http, &[Part::Edge])?;
     let origin = node_tests(workspace, test_scripts(&workspace.path("demo/origin/tests"))).env("TIERCEL_DIST", &dist);
-    let worst = accepted.and(tally.node("the demo's origin", origin));
+    let worst = accepted.and(small).and(tally.node("the demo's origin", origin));
     ensure!(
         workspace.test_targets(E2E).iter().any(|name| name.starts_with(EDGE_PREFIX)),
         "{E2E} has no test called {EDGE_PREFIX}*"
@@ -151,6 +153,9 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http);
     worst.and(tally.cargo("the edge", live))
 }
+
+/// The edge's wasm, as gzip sends it, in bytes.
+const LARGEST_EDGE: usize = 120_000;
 
 /// Whether Cloudflare's own tool takes the bundle as it is. It stays on this machine.
 fn deployable(workspace: &Workspace, edge: &Path) -> Result<()> {
