@@ -105,11 +105,19 @@ describe("sw.js", { timeout: 120_000 }, () => {
       ["bytes=990-5000", 206, "bytes 990-999/1000", FILM.subarray(-10).toString()],
       ["bytes=1000-", 416, "bytes */1000", ""],
       ["bytes=5-1", 200, undefined, FILM.toString()],
-      ["bytes=0-1,4-5", 200, undefined, FILM.toString()],
+      // RFC 9110 §15.3.7.2: what nearly touches is one part.
+      ["bytes=0-1,4-5", 206, "bytes 0-5/1000", FILM.subarray(0, 6).toString()],
     ]) {
       const part = await get(page, film, { range });
       assert.deepEqual([part.status, part.headers["content-range"], part.body], [status, contentRange, body], range);
     }
+    const several = await get(page, film, { range: "bytes=0-1,500-502" });
+    const boundary = /^multipart\/byteranges; boundary=(.+)$/.exec(several.headers["content-type"])?.[1];
+    const parts = [[0, 1], [500, 502]].map(([first, last]) => {
+      const head = `Content-Type: video/mp4\r\nContent-Range: bytes ${first}-${last}/1000\r\n\r\n`;
+      return `\r\n--${boundary}\r\n${head}${FILM.subarray(first, last + 1)}`;
+    });
+    assert.deepEqual([several.status, several.body], [206, `${parts.join("")}\r\n--${boundary}--\r\n`]);
     assert.equal(web.count(film), 1);
   });
 
