@@ -142,6 +142,9 @@ fn seeks() {
     let got = play(&world, unknown, &["Range: bytes=-10"]);
     assert!((got.status, got.broken) == (206, false) && got.body == whole[LONG - 10..], "{got:?}");
     assert_eq!(ranges(&world.origin.take_log()), [SLICES[0], SLICES[4]], "its length was not known");
+    let got = play(&world, unknown, &["Range: bytes=0-9"]);
+    assert!(got.status == 206 && got.body == whole[..10], "{got:?}");
+    assert!(world.origin.take_log().is_empty(), "what came with its length was stored, though nobody read it");
 }
 
 fn play_once(world: &World, range: &str) -> Played {
@@ -170,6 +173,20 @@ fn several_parts_of_one_piece() {
         }
         assert!(world.origin.take_log().is_empty(), "{path}: all of that was stored");
     }
+}
+
+/// MEDIA-10 (RFC 9110 §13.2.2): a client that has it already gets a 304 on a miss, and what came for it is stored.
+#[test]
+fn a_miss_that_nobody_reads() {
+    let body = Film::new(1, 4 << 20).bytes().to_vec();
+    let fields = ["Cache-Control: max-age=600", "ETag: \"a\""].map(str::to_owned).to_vec();
+    let reply = Reply::Answer { status: 200, fields, body: body.clone() };
+    let world = World::start(&http_edge(), 1, Origin::start(move |_| reply.clone()));
+    let got = play(&world, "/long", &["If-None-Match: \"a\""]);
+    assert_eq!((got.status, got.cache()), (304, "fwd=uri-miss; stored; ttl=600"), "{got:?}");
+    let got = play(&world, "/long", &[]);
+    assert!(got.status == 200 && got.body == body && !got.broken, "{got:?}");
+    assert_eq!(world.origin.take_log().len(), 1, "it was stored: {got:?}");
 }
 
 /// MEDIA-4: a client that goes in the middle ends nothing but its own answer, and what has come is kept.

@@ -64,7 +64,6 @@ pub(crate) async fn send(
             Ok(()) => sink.close().await,
             Err(error) => sink.abort(&error).await,
         }
-        source.cancel();
     });
     match begins.await.unwrap_or(Err(FetchFailure::Network)) {
         Ok(phase) => {
@@ -130,15 +129,25 @@ impl Source {
             Piece::Bytes(range) => Some(self.sliced.parts(*range)),
             Piece::Text(_) => None,
         });
-        match parts.next().and_then(|mut parts| parts.next()) {
+        let first = parts.next().and_then(|mut parts| parts.next());
+        if let Some(unread) = self.fetched.borrow_mut().take_if(|_| first.is_none_or(|part| !self.is_fetched(part))) {
+            // It goes out later or not at all, and is stored as fast as it is read: nobody may have to wait for that.
+            let _ = unread.cancel();
+        }
+        match first {
             Some(part) => self.slice(part).await.map(Some),
             None => Ok(None),
         }
     }
 
+    /// Whether a part is of the slice that came with the head of the whole.
+    fn is_fetched(&self, part: SlicePart) -> bool {
+        self.sliced.is_fetched(part.index)
+    }
+
     /// The slice, from wherever it is.
     async fn slice(&self, part: SlicePart) -> core::result::Result<Slice, FetchFailure> {
-        let is_fetched = self.sliced.is_fetched(part.index);
+        let is_fetched = self.is_fetched(part);
         if is_fetched && let Some(body) = self.fetched.take() {
             return Ok(Slice::Fetched(body, Box::pin(async {})));
         }
@@ -153,13 +162,6 @@ impl Source {
             }
         }
         self.asked(part).await
-    }
-
-    /// What came with the head and is not wanted.
-    fn cancel(&self) {
-        if let Some(unused) = self.fetched.take() {
-            let _ = unused.cancel();
-        }
     }
 
     /// The slice as the store has it.
