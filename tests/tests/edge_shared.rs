@@ -46,10 +46,13 @@ fn at_once(world: &World, count: usize, path: &str, fields: &[&str]) -> Vec<Got>
     })
 }
 
+fn timing(got: &Got) -> String {
+    got.fields.combined("server-timing").unwrap_or_default()
+}
+
 /// The phases that an answer took, without their times.
 fn phases(got: &Got) -> String {
-    let timing = got.fields.get("server-timing").unwrap_or_default();
-    timing.split(", ").map(|phase| phase.split(';').next().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    timing(got).split(", ").map(|phase| phase.split(';').next().unwrap_or_default()).collect::<Vec<_>>().join(" ")
 }
 
 /// SHARED-1 (product.md, "Concurrent misses for one key reach the origin once"; RFC 9211 §2.6): a hundred ask, one asks
@@ -261,6 +264,14 @@ fn what_is_not_hot_for_all() {
         let _ = world.warm(path, &[]);
         let phases: Vec<String> = (0..6).map(|_| phases(&world.send("GET", path, &[]))).collect();
         assert_eq!(phases.iter().any(|phase| phase.contains("memory")), is_hot, "{path}: {phases:?}");
+    }
+    // What the origin says of its own time stays beside ours.
+    world.origin.answer(Reply::new(200, &["Server-Timing: db;dur=5"], "x"));
+    let path = "/api/ratings/timed";
+    let _ = world.until(path, &[], |got| timing(got).contains("memory"));
+    for _ in 0..3 {
+        let got = world.send("GET", path, &[]);
+        assert_eq!(timing(&got), "db;dur=5, memory;dur=0", "{got:?}");
     }
     world.origin.answer_by(echo);
     for (who, user) in [(&ada, "abc123"), (&bob, "bob")] {

@@ -67,7 +67,7 @@ fn again(delivery: &Delivery, bytes: &Uint8Array, made: &OnceCell<Headers>) -> R
     };
     let mut changes = Fields::new();
     for name in CHANGING {
-        if let Some(value) = delivery.head.fields.get(name) {
+        if let Some(value) = delivery.head.fields.combined(name) {
             changes.append(name, value);
         }
     }
