@@ -1,41 +1,39 @@
-// The way to the origin while the wasm cannot be asked: a request's own fields, the origin's own answer, and no cache.
-// Where the origin is and what it is sent are as in crates/edge-worker/src/origin.rs and crates/core/src/exchange.
+// What a request gets when the wasm fails under it: the origin's answer, past the core and past every cache. Where the
+// origin is and what it is sent are as in crates/edge-worker/src/origin.rs and crates/core/src/exchange.
 
 /** Our member of Cache-Status (RFC 9211) on what did not come through the core; docs/headers.md. */
 const PAST_THE_CORE = 'tiercel-edge; fwd=bypass; detail="tier-failure"';
 const BY_ITSELF = 'tiercel-edge; detail="tier-failure"';
 
-/** Whether the request may reach the origin a second time (RFC 9110 §9.2.1). One with a body is not ours to judge. */
+/** Whether the request may reach the origin a second time (RFC 9110 §9.2.1). */
 export function isSafe(request) {
   const { method } = request;
   return method === "GET" || method === "HEAD" || (method === "OPTIONS" && request.body === null);
 }
 
-/** The environment for a mutation, and whether anything can have been sent: the crate looks for ORIGIN before it sends. */
+/** The environment for a mutation, and whether anything of it can have been done: the edge looks for ORIGIN before it
+ *  sends. Of a Worker that has no origin nobody knows. */
 export function watched(env) {
-  let isSent = false;
-  const watching = Object.create(env, {
-    ORIGIN: {
-      get() {
-        isSent = true;
-        return env.ORIGIN;
-      },
-    },
-  });
-  return { env: watching, isSent: () => isSent };
+  let isBegun = !hasOrigin(env);
+  const get = () => {
+    isBegun = true;
+    return env.ORIGIN;
+  };
+  return { env: Object.create(env, { ORIGIN: { get } }), isBegun: () => isBegun };
 }
 
 /** The origin's answer to a safe request. Nobody keeps it: whose it is has not been asked. */
 export async function fromOrigin(request, env) {
+  if (!hasOrigin(env)) return failed(env);
   try {
-    return answered(await ask(request, env));
+    return forNobodyToKeep(await ask(request, env));
   } catch (error) {
     console.error("tiercel: the origin cannot be reached:", error);
     return refuse(502, "The origin cannot be reached.", PAST_THE_CORE);
   }
 }
 
-function answered(answer) {
+function forNobodyToKeep(answer) {
   // A WebSocket: the runtime's own response carries it, and no other can.
   if (answer.webSocket) return answer;
   const fields = without(answer.headers, (name) => isPrivate(name) || name === "cache-tag" || isTargeted(name));
@@ -44,16 +42,25 @@ function answered(answer) {
   return new Response(answer.body, { status: answer.status, statusText: answer.statusText, headers: fields });
 }
 
-/** Our own answer, when it is not known whether the origin has done what was asked. */
-export function failed() {
+/** Our own answer, when it is not known whether what was asked has been done. */
+export function failed(env) {
+  if (!hasOrigin(env)) return refuse(500, "Internal Server Error");
   return refuse(500, "The cache failed; the origin may or may not have received the request.", BY_ITSELF);
+}
+
+function hasOrigin(env) {
+  return isBound(env) || Boolean(env.ORIGIN_URL);
+}
+
+function isBound(env) {
+  return typeof env.ORIGIN === "object" && env.ORIGIN !== null;
 }
 
 function ask(request, env) {
   const fields = without(request.headers, (name) => isPrivate(name) || name === "host");
   const init = { method: request.method, headers: fields, redirect: "manual" };
   const url = request.url.replace(/#.*/, "").replace(/\?$/, "");
-  if (typeof env.ORIGIN === "object" && env.ORIGIN !== null) return env.ORIGIN.fetch(new Request(url, init));
+  if (isBound(env)) return env.ORIGIN.fetch(new Request(url, init));
   const path = url.replace(/^[^:]+:\/\/[^/?]*/, "");
   return fetch(new Request(env.ORIGIN_URL.replace(/\/+$/, "") + path, init));
 }
@@ -74,16 +81,13 @@ function isPrivate(name) {
   return name.startsWith("x-tiercel-");
 }
 
-/** RFC 9213: such a field would overrule Cache-Control in the caches that it means. */
+/** RFC 9213: such a field would overrule Cache-Control in the caches that it is for. */
 function isTargeted(name) {
   return name.endsWith("cdn-cache-control");
 }
 
 function refuse(status, text, cacheStatus) {
-  const headers = {
-    "Cache-Control": "no-store",
-    "Cache-Status": cacheStatus,
-    "Content-Type": "text/plain; charset=utf-8",
-  };
+  const headers = new Headers({ "Cache-Control": "no-store", "Content-Type": "text/plain; charset=utf-8" });
+  if (cacheStatus) headers.set("Cache-Status", cacheStatus);
   return new Response(`${text}\n`, { status, headers });
 }

@@ -14,6 +14,8 @@ let bindings;
 let generation = 0;
 /** What fails when the instance crashes: the `reject` of every call under way. */
 const underWay = new Set();
+/** How long a call is kept from being ended as one that hangs, in milliseconds. */
+const AWAKE_MS = 30_000;
 /** What the last crash was. All that it took along fails with it. */
 let lastCrash;
 
@@ -40,7 +42,11 @@ function guarded(call) {
   // What is in memory is answered at once.
   if (!(called instanceof Promise)) return called;
   return new Promise((resolve, reject) => {
+    // Who is told of a crash by another request goes on a turn of the event loop later, in its own. The runtime ends what
+    // waits for nothing of its own by then.
+    const awake = setTimeout(() => {}, AWAKE_MS);
     const end = (settle) => (value) => {
+      clearTimeout(awake);
       underWay.delete(reject);
       settle(value);
     };
@@ -51,7 +57,7 @@ function guarded(call) {
 
 const EVENTS = ["scheduled", "queue", "email", "tail"];
 
-/** The default export of a Worker: the crate's `#[event(...)]` functions. */
+/** The default export of a Worker: the crate's functions for events. */
 export function worker(crate) {
   bindings = crate;
   const handlers = { fetch };
@@ -78,20 +84,20 @@ function fetch(request, env, ctx) {
 
 async function mutate(request, env, ctx) {
   const call = (env) => guarded(() => bindings.fetch(request, env, ctx));
-  // A mutation must come through the crate, which tells what it made untrue, and must not be sent twice. So it has a
-  // second chance in a fresh instance, as long as nothing of it can have been sent.
+  // A mutation must come through the crate, which tells what it made untrue, and must not be done twice. So it has a
+  // second chance in a fresh instance, as long as nothing of it can have been done.
   const way = watched(env);
   try {
     return await call(way.env);
   } catch (error) {
     report(error);
-    if (way.isSent() || request.bodyUsed) return failed();
+    if (way.isBegun() || request.bodyUsed) return failed(env);
   }
   try {
     return await call(way.env);
   } catch (error) {
     report(error);
-    return failed();
+    return failed(env);
   }
 }
 
@@ -118,13 +124,8 @@ export function durableObject(crate, name) {
     static {
       for (const method of Object.getOwnPropertyNames(Inner.prototype)) {
         if (method === "constructor" || method === "free" || method.startsWith("__")) continue;
-        this.prototype[method] = async function (...args) {
-          try {
-            return await guarded(() => this.#current()[method](...args));
-          } catch (error) {
-            await scheduler.wait(0);
-            throw error;
-          }
+        this.prototype[method] = function (...args) {
+          return guarded(() => this.#current()[method](...args));
         };
       }
     }

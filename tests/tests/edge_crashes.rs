@@ -1,5 +1,5 @@
-//! The wasm itself fails, in workerd: a trap, a panic, an import that throws, no memory. A request gets the origin's
-//! answer all the same, a mutation is never sent twice, and the isolate is not poisoned.
+//! The wasm itself fails, in workerd: a trap (a panic ends in one), an import that throws, no memory. A request gets the
+//! origin's answer all the same, a mutation is never sent twice, and the isolate is not poisoned.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -14,7 +14,7 @@ const LIST: &str = "/api/upload/user/abc123?category=videos";
 /// What is said of an answer that did not come through the core.
 const PAST: &str = "fwd=bypass; detail=\"tier-failure\"";
 /// How the wasm fails, at every which of its calls to the runtime.
-const CRASHES: [(&str, usize); 3] = [("trap", 5), ("panic", 23), ("throw", 23)];
+const CRASHES: [(&str, usize); 2] = [("trap", 7), ("throw", 29)];
 
 /// What reaches the origin in the sweeps: each change makes a new version, and everything names the one that it shows.
 fn versioned() -> impl Fn(&Arrived) -> Reply {
@@ -68,7 +68,7 @@ fn reads_survive_a_crash_anywhere() {
     let hit = world.warm("/assets/warm", &[]);
     assert_eq!(hit.body, "GET /assets/warm at 1");
     let toll = world.mend();
-    assert!(toll.struck > 100, "a sweep is more than this: {toll:?}");
+    assert!(toll.struck > 50, "a sweep is more than this: {toll:?}");
     assert_eq!(toll.instances, toll.struck + 1, "each crash costs one instance");
 }
 

@@ -92,8 +92,8 @@ fn bind(compiled: &Path, dir: PathBuf, name: &'static str, loading: Loading) -> 
     bindgen.input_path(compiled).out_name(name).remove_producers_section(true);
     match loading {
         Loading::Import => {
-            // Not `force_enable_abort_handler`: it wraps every import in a `try_table`, 12 KiB that tools/edge-shim.js
-            // does without, since it hears of traps through the runtime's `error` event.
+            // Not `force_enable_abort_handler`: it wraps every import in a `try_table`, 12 KiB that tools/edge-instance.js
+            // does without, since it wraps the exports.
             bindgen.module(true)?.reset_state_function(true);
         }
         Loading::Init => {
