@@ -72,13 +72,25 @@ pub(crate) async fn fetch(
         }
         Ok(response) => {
             let response: Response = response.unchecked_into();
-            Ok(Answer { head: convert::response_head(&response), response })
+            let head = convert::response_head(&response);
+            if is_sound(&head) {
+                return Ok(Answer { head, response });
+            }
+            report("tiercel: the origin's answer has no status or no length that HTTP knows");
+            Answer { head, response }.cancel();
+            Err(FetchFailure::Network)
         }
         Err(thrown) => {
             report_thrown("tiercel: the origin cannot be reached:", &thrown);
             Err(FetchFailure::Network)
         }
     }
+}
+
+/// RFC 9110 §15: a final status, or the 101 of an upgrade; RFC 9112 §6.3: a length that can be read.
+fn is_sound(head: &ResponseHead) -> bool {
+    let is_length = head.fields.all("content-length").all(|length| length.parse::<u64>().is_ok());
+    is_length && (matches!(head.status, 101 | 200..=599))
 }
 
 fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Promise> {

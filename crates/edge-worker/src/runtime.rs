@@ -64,7 +64,7 @@ pub(crate) async fn pause(millis: u64) {
 /// # Errors
 /// That of `work`, or that it took too long.
 pub(crate) async fn in_time(seconds: u64, work: &Promise) -> Result<JsValue> {
-    in_millis(seconds * 1000, work).await
+    in_millis(seconds.saturating_mul(1000), work).await
 }
 
 /// The same within so many milliseconds, which count from now on.

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use futures_util::future::try_join;
-use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
+use js_sys::{Promise, Reflect, Uint8Array};
 use tiercel_core::exchange::{Found, PutPlan};
 use tiercel_core::field::range::ByteRange;
 use tiercel_core::key::CacheKey;
@@ -76,6 +76,14 @@ pub(crate) async fn get_part(key: &CacheKey, policy: &Policy, range: ByteRange) 
 /// Stores `body` as `plan` says, and tells whether it worked.
 pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool {
     memory::forget(&plan.key);
+    // What is stored stays where nothing came to take its place.
+    let body = match (body, plan.length()) {
+        (HeldBody::Response(response), Some(length)) if length <= READ_FIRST => match read(&response, length).await {
+            Ok(bytes) => HeldBody::Bytes(bytes, Rc::default()),
+            Err(error) => return failed(plan, &error),
+        },
+        (body, _) => body,
+    };
     let stored = async {
         if let Some((key, head)) = &plan.marker {
             memory::forget(key);
@@ -84,9 +92,6 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
         match (body, plan.length()) {
             (HeldBody::None, _) => Err("there is no body".into()),
             (HeldBody::Bytes(bytes, _), _) => write(policy, &plan.key, &convert::with_body(&plan.head, &bytes)?).await,
-            (HeldBody::Response(response), Some(length)) if length <= READ_FIRST => {
-                put_read(plan, policy, &response, length).await
-            }
             (HeldBody::Response(response), Some(length)) => put_streamed(plan, policy, &response, length).await,
             (HeldBody::Response(response), None) => {
                 let entry = convert::stored_response(&plan.head, response.body())?;
@@ -100,23 +105,26 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
     match stored {
         Ok(()) => true,
         Err(error) => {
-            report_thrown(&["tiercel: an answer of class ", &plan.class, " was not stored:"].concat(), &error);
             // A store may have kept the part that came (Miniflare's does).
             remove(std::slice::from_ref(&plan.key), policy).await;
-            false
+            failed(plan, &error)
         }
     }
 }
 
+fn failed(plan: &PutPlan, error: &JsValue) -> bool {
+    report_thrown(&["tiercel: an answer of class ", &plan.class, " was not stored:"].concat(), error);
+    false
+}
+
 /// A short body is read before it is stored: it has come whole, or nothing is stored. (Miniflare's store keeps what
 /// came of a stream that broke off.)
-async fn put_read(plan: &PutPlan, policy: &Policy, response: &Response, length: u64) -> Result<()> {
-    let body: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
-    if u64::from(body.byte_length()) != length {
+async fn read(response: &Response, length: u64) -> Result<Uint8Array> {
+    let body = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?);
+    if u64::from(body.length()) != length {
         return Err("the body is not as long as was announced".into());
     }
-    let entry = convert::with_body(&plan.head, &body)?;
-    write(policy, &plan.key, &entry).await
+    Ok(body)
 }
 
 /// A long body goes through a stream that fails when it breaks off, and never into this isolate's memory.
