@@ -58,6 +58,7 @@ mod tests {
             initial_age: DeltaSeconds::ZERO,
             tags: Vec::new(),
             vary: Vec::new(),
+            slices: None,
         }
     }
 
