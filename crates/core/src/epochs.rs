@@ -15,6 +15,7 @@ use std::collections::HashMap;
 
 use crate::invalidation::{Epoch, Purge, TagEpochs};
 use crate::key::{SHARDS, Shard};
+use crate::sorted::sorted;
 use crate::time::{DeltaSeconds, Timestamp};
 
 mod wire;
@@ -364,9 +365,8 @@ impl Known {
         if self.names.len() <= MOST_KNOWN {
             return;
         }
-        let mut moments: Vec<Timestamp> = self.names.values().map(Name::purged).collect();
-        let (_, cut, _) = moments.select_nth_unstable(self.names.len() - MOST_IN_FEED);
-        let cut = *cut;
+        let moments = sorted(self.names.values().map(Name::purged).collect());
+        let cut = moments[self.names.len() - MOST_IN_FEED];
         // Nobody else knows what is untold.
         let untold = |name: &String| self.untold.iter().any(|untold| untold.name == *name);
         self.names.retain(|name, known| known.purged() > cut || untold(name));

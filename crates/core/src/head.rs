@@ -1,6 +1,7 @@
 //! Message heads as data. Bodies never enter the core.
 
 use crate::field::Fields;
+use crate::text;
 
 /// The head of a request, as a tier received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Target {
     #[must_use]
     pub fn parse(url: &str) -> Self {
         let url = url.split('#').next().unwrap_or(url);
-        let authority = url.find("://").map_or(0, |at| at + 3);
+        let authority = text::find(url, "://").map_or(0, |at| at + 3);
         let path_at = match url[authority..].find(['/', '?']) {
             _ if url.starts_with('/') => 0,
             Some(at) => authority + at,

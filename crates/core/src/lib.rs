@@ -25,5 +25,6 @@ mod ruleset;
 pub mod semantics;
 pub mod slice;
 mod sorted;
+pub mod text;
 pub mod tier;
 pub mod time;

@@ -18,6 +18,7 @@ use crate::policy::ResourceClass;
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
+use crate::text;
 use crate::time::{DeltaSeconds, Timestamp};
 
 pub use entry::{Found, StoredEntry};
@@ -184,7 +185,7 @@ impl Delivery {
     /// The members of `Cache-Status` before ours, and the name in ours.
     fn members(&self) -> (&str, &str) {
         let line = self.head.fields.get("cache-status").unwrap_or_default();
-        let (upstream, own) = line.split_at(line.rfind(", ").map_or(0, |at| at + 2));
+        let (upstream, own) = line.split_at(text::rfind(line, ", ").map_or(0, |at| at + 2));
         (upstream, own.split(';').next().unwrap_or_default())
     }
 }

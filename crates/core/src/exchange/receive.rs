@@ -13,6 +13,7 @@ use crate::policy::{Anonymous, Authority, ORIGIN, PATH, QUERY, Query, ResourceCl
 use crate::principal::{Credential, Principal};
 use crate::ruleset::Ruleset;
 use crate::sorted::sorted;
+use crate::text;
 use crate::time::Timestamp;
 
 /// Total length of a request's fields, in bytes, above which nothing is looked up.
@@ -137,17 +138,17 @@ fn refusal(context: &Context<'_>, status: u16, reason: &'static str, text: &str)
 /// exempt: it is compared as a whole with the verified one.
 fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
     // Most paths hold nothing of what is looked for below.
-    if !path.contains(['%', '\\']) && !path.contains("//") && !path.contains("/.") {
+    if !path.contains(['%', '\\']) && !text::contains(path, "//") && !text::contains(path, "/.") {
         return false;
     }
     let owner = pattern.params().position(|p| p == USER_ID);
     let owner_at = owner.map(|_| pattern.to_string().split('/').position(|s| s == ":userId"));
     path.split('/').enumerate().any(|(at, segment)| {
         let lower = segment.to_ascii_lowercase();
-        let encoded = ["%2f", "%5c"].iter().any(|e| lower.contains(e)) && owner_at != Some(Some(at));
-        let dots = matches!(lower.replace("%2e", ".").as_str(), "." | "..");
+        let encoded = ["%2f", "%5c"].iter().any(|e| text::contains(&lower, e)) && owner_at != Some(Some(at));
+        let dots = matches!(lower.as_str(), "." | ".." | "%2e" | "%2e." | ".%2e" | "%2e%2e");
         encoded || dots || segment.contains('\\')
-    }) || path.contains("//")
+    }) || text::contains(path, "//")
 }
 
 fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
