@@ -230,14 +230,19 @@ impl World {
         }
     }
 
+    /// Where an isolate listens: host and port.
+    #[must_use]
+    pub fn address(&self, isolate: usize) -> &str {
+        self.edges[isolate].trim_start_matches("http://")
+    }
+
     /// Sends bytes as they are and reads what comes until the connection closes, or for five seconds.
     ///
     /// # Panics
     /// When there is no connection.
     #[must_use]
     pub fn raw(&self, bytes: &[u8]) -> String {
-        let address = self.edges[0].trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).expect("the edge listens");
+        let mut stream = TcpStream::connect(self.address(0)).expect("the edge listens");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
         // It may refuse before it has read everything.
         let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));

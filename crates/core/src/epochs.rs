@@ -12,6 +12,7 @@
 //! No I/O and no clock: the tier asks, tells and waits.
 
 use std::collections::HashMap;
+use std::ops::BitOr;
 
 use crate::invalidation::{Epoch, Purge, TagEpochs};
 use crate::key::{SHARDS, Shard};
@@ -61,6 +62,14 @@ impl Shards {
     /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Shard> {
         Shard::all().filter(move |shard| self.0 & (1 << shard.index()) != 0)
+    }
+}
+
+impl BitOr for Shards {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

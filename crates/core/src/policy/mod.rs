@@ -20,7 +20,7 @@ use route::{Pattern, Router};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Policy {
     pub identity: Option<Identity>,
     /// How long others may still see what was purged, in seconds.
     pub bound: DeltaSeconds,
+    /// How long a mutation's answer waits for its purge to be recorded, in seconds.
+    pub record_timeout: DeltaSeconds,
     /// How the edge works.
     pub edge: EdgeSettings,
     /// The classes, in order of their names.

@@ -48,6 +48,7 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
             leeway: doc.leeway.map_or(DeltaSeconds::new(30), |s| s.0),
         }),
         bound: document.invalidation.bound.map_or(DeltaSeconds::new(5), |s| s.0),
+        record_timeout: document.invalidation.record_timeout.map_or(DeltaSeconds::new(15), |s| s.0),
         edge: document.edge.as_ref().map_or_else(EdgeSettings::default, settings),
         classes: Vec::new(),
         events: Vec::new(),

@@ -39,6 +39,9 @@ pub enum AlgorithmDoc {
 pub struct InvalidationDoc {
     /// Longest time that other readers may still see what was invalidated (default `5s`).
     pub bound: Option<Span>,
+    /// How long the answer to a mutation waits until everybody can learn what it made untrue: `1s` to `25s`
+    /// (default `15s`). Then it goes out, saying `purge-pending`.
+    pub record_timeout: Option<Span>,
 }
 
 /// How the edge works.
