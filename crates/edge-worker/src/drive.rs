@@ -8,6 +8,7 @@ use tiercel_core::field::server_timing::{Phase, ServerTiming};
 use tiercel_core::flights::Role;
 use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
+use tiercel_core::operator::operation;
 use tiercel_core::principal::Credential;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::{JsCast, JsValue};
@@ -16,7 +17,7 @@ use web_sys::Response;
 use crate::origin::Answer;
 use crate::runtime::{Context, Env, Result, Work};
 use crate::store::Held;
-use crate::{auth, behind, convert, deciding, epochs, facts, flights, memory, now, origin, send, store};
+use crate::{auth, behind, convert, deciding, epochs, facts, flights, memory, now, operator, origin, send, store};
 
 /// What a request needs from beginning to end.
 pub(crate) struct Way {
@@ -55,6 +56,9 @@ pub(crate) fn drive(engine: &'static Engine, request: web_sys::Request, env: Env
         return Driven::Ready(response);
     }
     let head = convert::request_head(&request);
+    if operation(engine.policy(), &head.target.path).is_some() {
+        return Driven::Later(Box::pin(async move { operator::answer(&head, &request, &env, &context).await }));
+    }
     let asks_who = engine.asks_who(&head.method, &head.target);
     let way = Way { engine, env, context, request, timing: RefCell::default() };
     if asks_who {

@@ -36,7 +36,7 @@ pub(crate) async fn look_up(pointers: &[String], response: &Response) -> Facts {
 }
 
 /// One string, or the strings of an array; anything else is no fact.
-fn strings_at(body: &JsValue, pointer: &str) -> Option<Vec<String>> {
+pub(crate) fn strings_at(body: &JsValue, pointer: &str) -> Option<Vec<String>> {
     let mut value = body.clone();
     for step in pointer.split('/').skip(1) {
         value = Reflect::get(&value, &JsString::from(step).replace_all("~1", "/").replace_all("~0", "~")).ok()?;

@@ -147,7 +147,7 @@ fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
         let lower = segment.to_ascii_lowercase();
         let encoded = ["%2f", "%5c"].iter().any(|e| text::contains(&lower, e)) && owner_at != Some(Some(at));
         let dots = matches!(lower.as_str(), "." | ".." | "%2e" | "%2e." | ".%2e" | "%2e%2e");
-        encoded || dots || segment.contains('\\')
+        encoded || dots || text::has(segment, b'\\')
     }) || text::contains(path, "//")
 }
 
@@ -166,7 +166,7 @@ fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
 
 /// Percent-decoding that refuses what it cannot read.
 fn decode(raw: &str) -> Option<Cow<'_, str>> {
-    if !raw.contains('%') {
+    if !text::has(raw, b'%') {
         return Some(Cow::Borrowed(raw));
     }
     let bytes = raw.as_bytes();
@@ -191,7 +191,7 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
         }
         Query::All => {
             // Where the origin rules it sees the query as it is, and so does the key.
-            if class.authority == Authority::Origin || !query.contains('&') {
+            if class.authority == Authority::Origin || !text::has(query, b'&') {
                 params.set(QUERY, target.query.as_deref());
             } else {
                 let pairs: Vec<&str> = sorted(query.split('&').filter(|pair| !pair.is_empty()).collect());

@@ -20,7 +20,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
     }
     let scheme = base.origin.split_once(':')?.0;
     let named = match reference.find([':', '/', '?']) {
-        Some(at) if reference[at..].starts_with(':') => Some(Target::parse(reference)),
+        Some(at) if text::from(reference, at).starts_with(':') => Some(Target::parse(reference)),
         _ if reference.starts_with("//") => Some(Target::parse(&format!("{scheme}:{reference}"))),
         _ => None,
     };
@@ -40,7 +40,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
         "" => base.path.clone(),
         absolute if absolute.starts_with('/') => without_dots(absolute),
         relative => {
-            let folder = base.path.rfind('/').map_or("/", |at| &base.path[..=at]);
+            let folder = base.path.rfind('/').map_or("/", |at| text::upto(&base.path, at + 1));
             without_dots(&format!("{folder}{relative}"))
         }
     };

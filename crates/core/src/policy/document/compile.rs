@@ -49,6 +49,7 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
         }),
         bound: document.invalidation.bound.map_or(DeltaSeconds::new(5), |s| s.0),
         record_timeout: document.invalidation.record_timeout.map_or(DeltaSeconds::new(15), |s| s.0),
+        operators: document.operators.as_ref().map(|doc| doc.path.clone().unwrap_or_else(|| "/api/cache".into())),
         edge: document.edge.as_ref().map_or_else(EdgeSettings::default, settings),
         classes: Vec::new(),
         events: Vec::new(),

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::units::{Size, Span};
-pub use settings::{AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits};
+pub use settings::{
+    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits, OperatorsDoc,
+};
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,6 +33,9 @@ pub struct Document {
     /// How invalidation reaches readers.
     #[serde(default)]
     pub invalidation: InvalidationDoc,
+    /// Where operators and webhooks may ask something of the edge itself. Without it they cannot.
+    #[serde(default, deserialize_with = "super::units::object")]
+    pub operators: Option<OperatorsDoc>,
     /// How the edge works.
     #[serde(default, deserialize_with = "super::units::object")]
     pub edge: Option<EdgeSettingsDoc>,

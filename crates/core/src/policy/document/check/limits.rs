@@ -73,6 +73,20 @@ pub(super) fn invalidation(policy: &Policy, findings: &mut Findings) {
     }
 }
 
+pub(super) fn operators(policy: &Policy, findings: &mut Findings) {
+    let Some(path) = &policy.operators else { return };
+    let plain =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    if !path.strip_prefix('/').is_some_and(|parts| parts.split('/').all(plain)) {
+        findings.error(
+            "bad-operators-path",
+            "/operators/path",
+            "a path without parameters, beginning but not ending with a slash, is wanted",
+            "write \"/api/cache\"",
+        );
+    }
+}
+
 pub(super) fn edge(policy: &Policy, findings: &mut Findings) {
     let edge = &policy.edge;
     if edge.store_timeout == DeltaSeconds::ZERO || edge.store_timeout > MAX_STORE_TIMEOUT {

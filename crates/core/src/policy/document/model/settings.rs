@@ -44,6 +44,15 @@ pub struct InvalidationDoc {
     pub record_timeout: Option<Span>,
 }
 
+/// What operators and webhooks may ask of the edge itself, with the edge's secret `TIERCEL_OPERATOR_TOKEN` as a bearer
+/// token: `POST <path>/purge`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OperatorsDoc {
+    /// The path above what they ask for (default `/api/cache`).
+    pub path: Option<String>,
+}
+
 /// How the edge works.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
