@@ -1,8 +1,9 @@
-//! One request's life, a file per step: receive, lookup, fetch, deliver.
+//! One request's life, a file per step: receive, lookup, fetch (and fill, what comes of it), deliver.
 
 mod deliver;
 mod entry;
 mod fetch;
+mod fill;
 mod lookup;
 pub(crate) mod receive;
 mod sliced;
