@@ -6,7 +6,7 @@
 
 mod shard;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::percent_encode_byte;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -16,7 +16,14 @@ use crate::slice::Slicing;
 pub use shard::{SHARDS, Shard};
 
 /// Everything but letters, digits, `-` and `.` is escaped.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0);
+    while byte < plain.len() {
+        plain[byte] = matches!(byte as u8, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        byte += 1;
+    }
+    plain
+};
 /// A longer value is replaced by `~` and its SHA-256, so that keys, tags and database names stay within
 /// every store's limits. An escaped value never starts with `~`.
 const LONGEST_VALUE: usize = 200;
@@ -37,9 +44,15 @@ pub fn escape(value: &str) -> String {
 
 fn escape_into(out: &mut String, value: &str) {
     let start = out.len();
-    for piece in utf8_percent_encode(value, ESCAPED) {
-        out.push_str(piece);
+    let mut plain = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        if !PLAIN[usize::from(byte)] {
+            out.push_str(value.get(plain..at).unwrap_or_default());
+            out.push_str(percent_encode_byte(byte));
+            plain = at + 1;
+        }
     }
+    out.push_str(value.get(plain..).unwrap_or_default());
     if out.len() - start > LONGEST_VALUE {
         out.truncate(start);
         out.push('~');
@@ -168,8 +181,8 @@ impl Params {
     fn push(&mut self, text: &str) -> Span {
         if self.spans.capacity() == 0 {
             // Enough for most requests, at once.
-            self.text.reserve(96);
-            self.spans.reserve(4);
+            self.text = String::with_capacity(96);
+            self.spans = Vec::with_capacity(4);
         }
         let start = self.text.len() as u32;
         self.text.push_str(text);
@@ -410,6 +423,16 @@ mod tests {
     fn values_never_mix_with_text() {
         for broken in ["", "user:", "user:{userId", "u-{id}", "a b", "user::x", "{}", "é", "a/b"] {
             assert!(Template::parse(broken).is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_escaped_as_urls_are() {
+        use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+        const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
+        let ascii: String = (b' '..=b'@').map(char::from).collect();
+        for value in ["", "a", "/a/b.c-d", "é", "aé", "éa", "é/ü", "日本", "a日b本c", ascii.as_str()] {
+            assert_eq!(escape(value), utf8_percent_encode(value, ESCAPED).to_string());
         }
     }
 

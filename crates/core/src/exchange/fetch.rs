@@ -332,7 +332,7 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
         _ => Invalidation::default(),
     };
     // RFC 9875 §3: the field counts on the answer to an unsafe method.
-    let unsafe_method = !matches!(context.request.method.as_str(), "OPTIONS" | "TRACE");
+    let unsafe_method = !matches!(&*context.request.method, "OPTIONS" | "TRACE");
     if unsafe_method && (200..400).contains(&head.status) {
         let named = cache_groups::parse(&head.fields, CACHE_GROUP_INVALIDATION);
         found.names.extend(named);

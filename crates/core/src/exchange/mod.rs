@@ -290,7 +290,7 @@ pub(crate) struct Context<'e> {
 
 impl Context<'_> {
     pub(crate) fn is_read(&self) -> bool {
-        matches!(self.request.method.as_str(), "GET" | "HEAD")
+        matches!(&*self.request.method, "GET" | "HEAD")
     }
 
     pub(crate) fn fields(&self) -> &Fields {
