@@ -64,7 +64,7 @@ impl Library {
         let user = head.fields.get(USER_FIELD).unwrap_or("nobody").to_owned();
         let path: Vec<&str> = head.target.path.split('/').skip(1).collect();
         let query = head.target.query.as_deref().unwrap_or("");
-        Ok(match (head.method.as_str(), path.as_slice()) {
+        Ok(match (&*head.method, path.as_slice()) {
             ("GET", ["api", "upload", "user", owner]) if **owner != user => message(401, "sign in"),
             ("GET", ["api", "upload", "user", _]) => self.list(query.strip_prefix("category=")),
             ("GET", ["api", "stats"]) => message(200, &format!("{} files", self.files.borrow().len())),

@@ -166,7 +166,7 @@ impl Session {
         let mut fields = Fields::new();
         fields.set("accept", "application/json");
         let target = Target { origin: self.base.clone(), ..Target::parse(&path) };
-        Ok(Ask { head: RequestHead { method: "GET".to_owned(), target, fields } })
+        Ok(Ask { head: RequestHead { method: "GET".into(), target, fields } })
     }
 
     /// The key of a read, and the names under which it can be purged as far as the request tells; `None` when it is

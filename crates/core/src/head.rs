@@ -1,5 +1,7 @@
 //! Message heads as data. Bodies never enter the core.
 
+use std::borrow::Cow;
+
 use crate::field::Fields;
 use crate::text;
 
@@ -7,7 +9,7 @@ use crate::text;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHead {
     /// The method, as sent (methods are case-sensitive, RFC 9110 §9.1).
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// Where it goes.
     pub target: Target,
     /// Its fields.
@@ -18,7 +20,11 @@ impl RequestHead {
     /// A request for an absolute URL that the runtime has already parsed (WHATWG URL).
     #[must_use]
     pub fn new(method: &str, url: &str, fields: Fields) -> Self {
-        Self { method: method.to_owned(), target: Target::parse(url), fields }
+        let method = match method {
+            "GET" => Cow::Borrowed("GET"),
+            other => Cow::Owned(other.to_owned()),
+        };
+        Self { method, target: Target::parse(url), fields }
     }
 }
 

@@ -4,15 +4,26 @@
 //! and `~` never come from a value. Two different values never give the same name, and no user's prefix is a
 //! prefix of another's. The property tests in `tests/isolation.rs` hold this.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+mod shard;
+
+use percent_encoding::percent_encode_byte;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::field::push_number;
 use crate::slice::Slicing;
 
+pub use shard::{SHARDS, Shard};
+
 /// Everything but letters, digits, `-` and `.` is escaped.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0);
+    while byte < plain.len() {
+        plain[byte] = matches!(byte as u8, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        byte += 1;
+    }
+    plain
+};
 /// A longer value is replaced by `~` and its SHA-256, so that keys, tags and database names stay within
 /// every store's limits. An escaped value never starts with `~`.
 const LONGEST_VALUE: usize = 200;
@@ -33,9 +44,15 @@ pub fn escape(value: &str) -> String {
 
 fn escape_into(out: &mut String, value: &str) {
     let start = out.len();
-    for piece in utf8_percent_encode(value, ESCAPED) {
-        out.push_str(piece);
+    let mut plain = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        if !PLAIN[usize::from(byte)] {
+            out.push_str(value.get(plain..at).unwrap_or_default());
+            out.push_str(percent_encode_byte(byte));
+            plain = at + 1;
+        }
     }
+    out.push_str(value.get(plain..).unwrap_or_default());
     if out.len() - start > LONGEST_VALUE {
         out.truncate(start);
         out.push('~');
@@ -164,8 +181,8 @@ impl Params {
     fn push(&mut self, text: &str) -> Span {
         if self.spans.capacity() == 0 {
             // Enough for most requests, at once.
-            self.text.reserve(96);
-            self.spans.reserve(4);
+            self.text = String::with_capacity(96);
+            self.spans = Vec::with_capacity(4);
         }
         let start = self.text.len() as u32;
         self.text.push_str(text);
@@ -368,71 +385,6 @@ impl Namespace {
     }
 }
 
-/// How many objects hold the epochs. Another number gives every object another name: the new ones know nothing of what
-/// the old ones held, and so count what is older than they are as purged.
-pub const SHARDS: usize = 16;
-/// What an escaped origin (`https://…`) holds.
-const ORIGIN_MARK: &str = "%3A%2F%2F";
-
-/// One of the [`SHARDS`] objects that hold epochs.
-///
-/// All names of one subject are in one of them, so that an entry and what an event purges concern few: the first two
-/// segments of a name decide (`user:abc123`, `file:f1`). An origin is no subject but everybody's, so that of
-/// `http:{origin}:…` three do. A name is always looked for where it was recorded, since nothing but the name decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shard(u8);
-
-impl Shard {
-    /// The one that holds `name`.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        let mut hash = 0x811c_9dc5_u32;
-        let (mut segment, mut segments, mut start) = (0, 2, 0);
-        for (at, byte) in name.bytes().enumerate() {
-            if byte == b':' {
-                segment += 1;
-                let is_origin = segment == 2 && name.get(start..at).is_some_and(|part| part.contains(ORIGIN_MARK));
-                segments += usize::from(is_origin);
-                if segment == segments {
-                    break;
-                }
-                start = at + 1;
-            }
-            // FNV-1a
-            hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        }
-        Self(((hash ^ (hash >> 16)) % SHARDS as u32) as u8)
-    }
-
-    /// Every one of them.
-    pub fn all() -> impl Iterator<Item = Self> {
-        (0..SHARDS as u8).map(Self)
-    }
-
-    /// Its place among them.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// Name of the object, for the policy called `namespace`: `videomi:epochs-16-07`.
-    #[must_use]
-    pub fn object(self, namespace: &str) -> String {
-        self.joined(&escape(namespace), ":")
-    }
-
-    /// Where a data centre's store has a copy of what the object said. No key of an entry gives the same URL.
-    #[must_use]
-    pub fn url(self, namespace: &str) -> String {
-        self.joined(&format!("{BASE}{}", escape(namespace)), "/")
-    }
-
-    fn joined(self, before: &str, delimiter: &str) -> String {
-        let tens = if self.0 < 10 { "0" } else { "" };
-        [before, delimiter, "epochs-", &SHARDS.to_string(), "-", tens, &self.0.to_string()].concat()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,43 +407,6 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_in_one_shard() {
-        let same = |names: &[&str]| names.iter().all(|name| Shard::of(name) == Shard::of(names[0]));
-        assert!(same(&["user:abc123", "user:abc123:files", "user:abc123:files:videos", "user:abc123:stats"]));
-        assert!(same(&["file:f1", "file:f1:info"]));
-        let http = "http:https%3A%2F%2Fshop.example";
-        assert!(same(&[&format!("{http}:%2Fa"), &format!("{http}:%2Fa:*"), &format!("{http}:%2Fa:q%3D1")]));
-        // A name may be anything that an origin calls a group.
-        for odd in ["", ":", "::", "é:é:é", "a", "%3A%2F%2F", "a:%3A%2F%2F", "a:%3A%2F%2F:"] {
-            assert!(Shard::of(odd).index() < SHARDS, "{odd}");
-        }
-    }
-
-    #[test]
-    fn shards_share_the_load() {
-        let spread = |name: &dyn Fn(usize) -> String| {
-            let mut counts = [0; SHARDS];
-            (0..16_000).for_each(|n| counts[Shard::of(&name(n)).index()] += 1);
-            counts
-        };
-        for counts in [
-            spread(&|n| format!("user:u{n}:stats")),
-            spread(&|n| format!("file:{n:08x}:thumbnail")),
-            spread(&|n| format!("http:https%3A%2F%2Fshop.example:%2Fpage%2F{n}:*")),
-        ] {
-            assert!(counts.iter().all(|count| (500..1_500).contains(count)), "{counts:?}");
-        }
-    }
-
-    #[test]
-    fn names_of_shards() {
-        let names: Vec<String> = Shard::all().map(|shard| shard.object("my shop")).collect();
-        assert_eq!((names[7].as_str(), names[12].as_str()), ("my%20shop:epochs-16-07", "my%20shop:epochs-16-12"));
-        let url = Shard(7).url("videomi");
-        assert_eq!(url, "https://tiercel.invalid/videomi/epochs-16-07");
-    }
-
-    #[test]
     fn unknown_parameters_widen_a_purge() {
         for (template, known, expected) in [
             ("user:{userId}:files:{category}", &[("userId", "a"), ("category", "v")][..], Some("user:a:files:v")),
@@ -508,6 +423,16 @@ mod tests {
     fn values_never_mix_with_text() {
         for broken in ["", "user:", "user:{userId", "u-{id}", "a b", "user::x", "{}", "é", "a/b"] {
             assert!(Template::parse(broken).is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_escaped_as_urls_are() {
+        use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+        const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
+        let ascii: String = (b' '..=b'@').map(char::from).collect();
+        for value in ["", "a", "/a/b.c-d", "é", "aé", "éa", "é/ü", "日本", "a日b本c", ascii.as_str()] {
+            assert_eq!(escape(value), utf8_percent_encode(value, ESCAPED).to_string());
         }
     }
 

@@ -111,7 +111,9 @@ fn esc(text: &str) -> String {
 }
 
 fn unesc(text: &str) -> Option<String> {
-    percent_decode_str(text).decode_utf8().ok().map(|t| t.into_owned())
+    let mut bytes = Vec::with_capacity(text.len());
+    bytes.extend(percent_decode_str(text));
+    String::from_utf8(bytes).ok()
 }
 
 fn unlist(text: &str) -> Option<Vec<String>> {

@@ -1,7 +1,7 @@
 //! A policy made ready for one tier: its routes can be searched.
 
 use crate::invalidation::{DomainEvent, Facts, Invalidation};
-use crate::policy::route::{Pattern, Routed, Router};
+use crate::policy::route::{Pattern, Router};
 use crate::policy::{Event, LeadsTo, Lifetimes, Policy, ResourceClass};
 use crate::tier::Tier;
 
@@ -20,22 +20,20 @@ impl Ruleset {
         Self { policy, tier, classes, events }
     }
 
-    /// The class of a request, the pattern that fits and the raw values of its parameters.
-    pub(crate) fn class<'p>(&self, method: &str, path: &'p str) -> Option<(&ResourceClass, &Pattern, Vec<&'p str>)> {
-        let Routed { route, values } = self.classes.find(method, path)?;
-        let route = self.policy.routes.get(route)?;
-        match route.leads_to {
-            LeadsTo::Class(index) => Some((self.policy.classes.get(index)?, &route.pattern, values)),
+    /// The class of a request, and the pattern that fits.
+    pub(crate) fn class(&self, method: &str, path: &str) -> Option<(&ResourceClass, &Pattern)> {
+        let (route, pattern) = self.classes.find(method, path)?;
+        match self.policy.routes.get(route)?.leads_to {
+            LeadsTo::Class(index) => Some((self.policy.classes.get(index)?, pattern)),
             LeadsTo::Event(_) => None,
         }
     }
 
-    /// The event that a request may cause, its index, the pattern that fits and the raw values of its parameters.
-    pub(crate) fn event<'p>(&self, method: &str, path: &'p str) -> Option<(usize, &Event, &Pattern, Vec<&'p str>)> {
-        let Routed { route, values } = self.events.find(method, path)?;
-        let route = self.policy.routes.get(route)?;
-        match route.leads_to {
-            LeadsTo::Event(index) => Some((index, self.policy.events.get(index)?, &route.pattern, values)),
+    /// The event that a request may cause, its index, and the pattern that fits.
+    pub(crate) fn event(&self, method: &str, path: &str) -> Option<(usize, &Event, &Pattern)> {
+        let (route, pattern) = self.events.find(method, path)?;
+        match self.policy.routes.get(route)?.leads_to {
+            LeadsTo::Event(index) => Some((index, self.policy.events.get(index)?, pattern)),
             LeadsTo::Class(_) => None,
         }
     }

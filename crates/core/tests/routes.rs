@@ -57,7 +57,8 @@ proptest! {
         for method in ["GET", "POST", "PUT"] {
             let tree = tree(&routes, method);
             for path in &paths {
-                let ours = router.find(method, path).map(|found| (found.route, found.values));
+                let found = router.find(method, path);
+                let ours = found.map(|(route, pattern)| (route, pattern.values(path).collect::<Vec<_>>()));
                 let theirs = tree.find(path).map(|(route, found)| (*route, found.raws.to_vec()));
                 prop_assert_eq!(ours, theirs, "{} {:?} among {:?}", method, path, &routes);
             }

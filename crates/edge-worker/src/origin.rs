@@ -107,7 +107,7 @@ fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<
         (js_sys::global().into(), format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
     };
     // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.
-    let has_body = !matches!(wanted.head.method.as_str(), "GET" | "HEAD");
+    let has_body = !matches!(&*wanted.head.method, "GET" | "HEAD");
     let body = passed.filter(|_| has_body).and_then(Request::body);
     Ok(send(&target, &url, &wanted.head.method, &to_headers(&wanted.head.fields)?, body, wanted.timeout.map(millis)))
 }

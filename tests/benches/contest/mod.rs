@@ -1,11 +1,14 @@
-//! Who decides on a fresh hit: the core, and beside it the crate `http-cache-semantics`, asked the same. Is this stored
-//! response fresh for this request, and with which fields does it go out? (The crate knows no classes and no keys.)
+//! Who decides on a fresh hit: the core, and beside it the crate `http-cache-semantics`. Both get a request and a stored
+//! response, parsed, and are asked: may it answer the request at this moment, and with which fields?
+//!
+//! The core is asked for more: which class is it, whose data, under which key? The crate knows nothing of that, so the
+//! core is measured twice: with it, as a tier needs it, and without, which is the same question for both.
 
 use std::time::{Duration, SystemTime};
 
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 use tiercel_core::engine::{Engine, Tier};
-use tiercel_core::exchange::{Delivery, Found, Outcome, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{Delivery, Found, Lookup, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::invalidation::{Facts, TagEpochs};
@@ -38,7 +41,8 @@ const RESPONSE: [&str; 6] = [
 
 /// What is done to each contestant. `prepare` makes what one decision takes; that is not the decision's own work.
 pub(crate) trait Judge {
-    /// `place` says whether the stored head was read before, `in_memory`, or has to be read, `from_store`.
+    /// `place` says whether the stored head was read before, `in_memory`, or has to be read, `from_store`; `looked_up`
+    /// is `in_memory` with class and key known.
     fn judge<I: 'static, O: 'static>(
         &mut self,
         who: &'static str,
@@ -64,27 +68,39 @@ fn tiercel(who: &'static str, policy: &str, judge: &mut impl Judge) {
     let now = Timestamp::from_millis(START.as_millis() + AGE.as_millis() as u64);
     let asked = request.clone();
     let none = TagEpochs::new();
-    judge.judge(who, "in_memory", move || asked.clone(), move |asked| decide(engine, asked, &found, &none, now));
-    let none = TagEpochs::new();
+    judge.judge(who, "in_memory", move || asked.clone(), {
+        let (found, none) = (found.clone(), none.clone());
+        move |asked| resolve(receive(engine, asked, now), &found, &none, now)
+    });
+    let asked = request.clone();
+    judge.judge(who, "looked_up", move || receive(engine, asked.clone(), now), {
+        let none = none.clone();
+        move |lookup| resolve(lookup, &found, &none, now)
+    });
     judge.judge(
         who,
         "from_store",
         move || (request.clone(), head.clone()),
-        move |(asked, head)| decide(engine, asked, &Found::read(head, None), &none, now),
+        move |(asked, head)| resolve(receive(engine, asked, now), &Found::read(head, None), &none, now),
     );
 }
 
-/// What is measured.
-fn decide(engine: &Engine, request: RequestHead, stored: &Found, purges: &TagEpochs, now: Timestamp) -> Delivery {
+/// Class, whose data, key.
+fn receive(engine: &Engine, request: RequestHead, now: Timestamp) -> Lookup<'_> {
     let Received::Lookup(lookup) = engine.receive(request, Credential::None, now) else { panic!("not looked up") };
-    let Resolved::Deliver(delivery) = lookup.resolve(stored, purges, now) else { panic!("not fresh") };
+    lookup
+}
+
+/// Whether what was found may be served, and with which fields.
+fn resolve(lookup: Lookup<'_>, found: &Found, purges: &TagEpochs, now: Timestamp) -> Delivery {
+    let Resolved::Deliver(delivery) = lookup.resolve(found, purges, now) else { panic!("not fresh") };
     delivery
 }
 
 /// The head of the origin's answer as the store gives it back.
 fn stored(engine: &Engine, request: RequestHead) -> ResponseHead {
     let none = TagEpochs::new();
-    let Received::Lookup(lookup) = engine.receive(request, Credential::None, START) else { panic!("not looked up") };
+    let lookup = receive(engine, request, START);
     let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &none, START) else { panic!("something is stored") };
     let answer = Outcome::Response(ResponseHead { status: 200, fields: fields(&RESPONSE) });
     let conclusion = fetch.conclude(answer, &Facts::default(), &none, START);

@@ -292,12 +292,14 @@ fn dress(context: &Context<'_>, head: &mut ResponseHead, trust: Trust) {
 /// Says what happened, and sends no body where none belongs: a HEAD has none, whatever GET would have
 /// (RFC 9110 §9.3.2).
 fn close(context: &Context<'_>, mut head: ResponseHead, body: Body, status: CacheStatus, served: Served) -> Delivery {
-    let line = status.member(context.rules.tier.cache_name());
-    let line = match head.fields.combined("cache-status") {
-        Some(upstream) => [upstream, line].join(", "),
-        None => line,
-    };
-    head.fields.set("cache-status", line);
+    let upstream = head.fields.combined("cache-status");
+    head.fields.remove("cache-status");
+    head.fields.append_with("cache-status", |line| {
+        for part in upstream.iter().flat_map(|upstream| [upstream, ", "]) {
+            line.push_str(part);
+        }
+        status.write(line, context.rules.tier.cache_name());
+    });
     let body = if context.request.method == "HEAD" { Body::Empty } else { body };
     Delivery { head, body, status, served, is_repeatable: false }
 }

@@ -92,7 +92,7 @@ impl StoredEntry {
     /// Reads what was found; `None` when it is not an entry of ours.
     fn read(stored: ResponseHead, length: Option<u64>) -> Option<Self> {
         let meta = EntryMeta::of(&stored.fields)?;
-        let mut fields = Fields::new();
+        let mut fields = Fields::with_room_for(&stored.fields);
         for (name, value) in stored.fields.iter() {
             match name.strip_prefix(ASIDE) {
                 Some(original) => fields.append(original, value),

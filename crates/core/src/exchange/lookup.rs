@@ -104,7 +104,7 @@ impl<'e> Lookup<'e> {
                 if refresh {
                     let mut context = self.context;
                     // What a HEAD finds stale is refreshed whole.
-                    "GET".clone_into(&mut context.request.method);
+                    context.request.method = "GET".into();
                     let status = CacheStatus::forward(Forward::Stale);
                     let fetch =
                         Fetch::new(context, self.class, self.base, status, Some((Arc::clone(entry), freshness)));

@@ -1,8 +1,9 @@
-//! One request's life, a file per step: receive, lookup, fetch, deliver.
+//! One request's life, a file per step: receive, lookup, fetch (and fill, what comes of it), deliver.
 
 mod deliver;
 mod entry;
 mod fetch;
+mod fill;
 mod lookup;
 pub(crate) mod receive;
 mod sliced;
@@ -290,7 +291,7 @@ pub(crate) struct Context<'e> {
 
 impl Context<'_> {
     pub(crate) fn is_read(&self) -> bool {
-        matches!(self.request.method.as_str(), "GET" | "HEAD")
+        matches!(&*self.request.method, "GET" | "HEAD")
     }
 
     pub(crate) fn fields(&self) -> &Fields {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Context, Delivery, Fetch, Lookup, PassReason, Received, deliver};
+use super::{Context, Fetch, Lookup, PassReason, Received, deliver};
 use crate::head::{RequestHead, Target};
 use crate::invalidation::DomainEvent;
 use crate::key::{CacheKey, Params};
@@ -34,9 +34,10 @@ pub(crate) fn receive(
         // Here, because what is stored must be selected by the fields that the origin saw (RFC 9110 §7.6.1).
         request.fields.remove_hop_by_hop();
     }
-    let principal = match &credential {
-        Credential::Verified(principal) => Some(principal.clone()),
-        Credential::None | Credential::Rejected(_) => None,
+    let (principal, rejected) = match credential {
+        Credential::Verified(principal) => (Some(principal), None),
+        Credential::None => (None, None),
+        Credential::Rejected(reason) => (None, Some(reason)),
     };
     let mut context = Context {
         rules,
@@ -49,62 +50,87 @@ pub(crate) fn receive(
         began: now,
     };
     if !context.is_read() {
-        context.class = rules.class(&context.request.method, &context.request.target.path).map(|(class, ..)| class);
+        context.class = rules.class(&context.request.method, &context.request.target.path).map(|(class, _)| class);
         context.event = event(rules, &context.request, context.principal.as_ref());
         return pass(context, PassReason::Method);
     }
     if upgrade {
         return pass(context, PassReason::Upgrade);
     }
-    // A copy of the path, because the values borrow from it while the context moves on.
-    let path = context.request.target.path.clone();
-    let Some((class, pattern, values)) = rules.class(&context.request.method, &path) else {
+    let Some((class, pattern)) = rules.class(&context.request.method, &context.request.target.path) else {
         return pass(context, PassReason::NoClass);
     };
     context.class = Some(class);
-    if class.scope == Scope::User {
-        context.params.set(USER_ID, context.principal.as_ref().map(Principal::id));
-    }
-    if rules.tier.lifetimes(class).is_none() {
-        return pass(context, PassReason::NeverStored);
-    }
-    let has = |name| context.request.fields.has(name);
-    if class.authority == Authority::Origin && (has("if-match") || has("if-unmodified-since")) {
-        return pass(context, PassReason::Precondition);
-    }
-    if context.request.fields.size() > LONGEST_HEAD || context.request.target.path_length() > LONGEST_URL {
-        return pass(context, PassReason::TooLong);
-    }
-    if class.authority == Authority::Policy && is_ambiguous_path(&path, pattern) {
-        return pass(context, PassReason::AmbiguousPath);
-    }
-    let Some(mut params) = path_params(pattern, &values) else { return pass(context, PassReason::AmbiguousPath) };
-    if class.scope == Scope::User {
-        match credential {
-            Credential::Verified(principal) => {
-                if params.get(USER_ID).is_some_and(|owner| owner != principal.id()) {
-                    return Received::Refuse(refusal(
-                        &context,
-                        403,
-                        "not-the-owner",
-                        "This path belongs to another user.",
-                    ));
+    match params(&context, class, pattern, rejected) {
+        Ok(params) => {
+            let key = CacheKey::new(rules.policy.version, &class.key, &params);
+            context.params = params;
+            Received::Lookup(Lookup::new(context, class, key))
+        }
+        Err(turned) => {
+            if class.scope == Scope::User {
+                context.params.set(USER_ID, context.principal.as_ref().map(Principal::id));
+            }
+            match turned {
+                Turned::Past(reason) => pass(context, reason),
+                Turned::Away(status, reason, text) => {
+                    Received::Refuse(deliver::refusal(&context, status, reason, text))
                 }
-                params.set(USER_ID, Some(principal.id()));
             }
-            Credential::None | Credential::Rejected(_) if class.anonymous == Anonymous::Refuse => {
-                return Received::Refuse(refusal(&context, 401, "no-credential", "Sign in to see this."));
-            }
-            Credential::None => return pass(context, PassReason::NoCredential),
-            Credential::Rejected(reason) => return pass(context, PassReason::CredentialRejected(reason)),
         }
     }
-    if url_params(class, &context.request.target, &mut params).is_none() {
-        return pass(context, PassReason::AmbiguousQuery);
+}
+
+/// Why nothing is looked up.
+enum Turned {
+    /// It goes past the cache.
+    Past(PassReason),
+    /// It is answered at once: status, reason, text.
+    Away(u16, &'static str, &'static str),
+}
+
+impl From<PassReason> for Turned {
+    fn from(reason: PassReason) -> Self {
+        Self::Past(reason)
     }
-    let key = CacheKey::new(rules.policy.version, &class.key, &params);
-    context.params = params;
-    Received::Lookup(Lookup::new(context, class, key))
+}
+
+/// What the request says of what is looked up, if anything may be.
+fn params(
+    context: &Context<'_>,
+    class: &ResourceClass,
+    pattern: &Pattern,
+    rejected: Option<&'static str>,
+) -> Result<Params, Turned> {
+    let RequestHead { target, fields, .. } = &context.request;
+    if context.rules.tier.lifetimes(class).is_none() {
+        return Err(PassReason::NeverStored.into());
+    }
+    if class.authority == Authority::Origin && (fields.has("if-match") || fields.has("if-unmodified-since")) {
+        return Err(PassReason::Precondition.into());
+    }
+    if fields.is_longer_than(LONGEST_HEAD) || target.path_length() > LONGEST_URL {
+        return Err(PassReason::TooLong.into());
+    }
+    if class.authority == Authority::Policy && is_ambiguous_path(&target.path, pattern) {
+        return Err(PassReason::AmbiguousPath.into());
+    }
+    let mut params = path_params(pattern, &target.path).ok_or(PassReason::AmbiguousPath)?;
+    if class.scope == Scope::User {
+        let Some(principal) = &context.principal else {
+            return Err(match rejected {
+                _ if class.anonymous == Anonymous::Refuse => Turned::Away(401, "no-credential", "Sign in to see this."),
+                Some(reason) => PassReason::CredentialRejected(reason).into(),
+                None => PassReason::NoCredential.into(),
+            });
+        };
+        if params.get(USER_ID).is_some_and(|owner| owner != principal.id()) {
+            return Err(Turned::Away(403, "not-the-owner", "This path belongs to another user."));
+        }
+        params.set(USER_ID, Some(principal.id()));
+    }
+    url_params(class, target, &mut params).ok_or(PassReason::AmbiguousQuery)?;
+    Ok(params)
 }
 
 /// The query that goes to the origin: the class's own parameters and no others, so that the answer is a
@@ -130,15 +156,13 @@ fn pass(context: Context<'_>, reason: PassReason) -> Received<'_> {
     Received::Pass(Fetch::pass(context, reason))
 }
 
-fn refusal(context: &Context<'_>, status: u16, reason: &'static str, text: &str) -> Delivery {
-    deliver::refusal(context, status, reason, text)
-}
-
 /// Two parsers that decode in a different order may see different paths in one of these. The owner's id is
 /// exempt: it is compared as a whole with the verified one.
 fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
     // Most paths hold nothing of what is looked for below.
-    if !path.contains(['%', '\\']) && !text::contains(path, "//") && !text::contains(path, "/.") {
+    let odd = path.bytes().fold(false, |odd, byte| odd | matches!(byte, b'%' | b'\\'));
+    let pairs = path.bytes().zip(path.bytes().skip(1));
+    if !pairs.fold(odd, |odd, (one, next)| odd | ((one == b'/') & matches!(next, b'/' | b'.'))) {
         return false;
     }
     let owner = pattern.params().position(|p| p == USER_ID);
@@ -151,17 +175,23 @@ fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
     }) || text::contains(path, "//")
 }
 
-fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
+fn path_params(pattern: &Pattern, path: &str) -> Option<Params> {
     let mut params = Params::default();
-    for (name, raw) in pattern.params().zip(values) {
+    for (name, raw) in pattern.params().zip(pattern.values(path)) {
         let value = decode(raw)?;
         let empty = value.is_empty() && name != REST;
-        if empty || value.chars().any(char::is_control) {
+        if empty || has_control(&value) {
             return None;
         }
         params.set(name, Some(&value));
     }
     Some(params)
+}
+
+fn has_control(text: &str) -> bool {
+    // Beyond ASCII they begin with this byte.
+    text.bytes().fold(false, |odd, byte| odd | byte.is_ascii_control() | (byte == 0xc2))
+        && text.chars().any(char::is_control)
 }
 
 /// Percent-decoding that refuses what it cannot read.
@@ -201,7 +231,10 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
     }
     for name in class.key.params().chain(class.tags.iter().flat_map(|t| t.params())) {
         match name {
-            ORIGIN => params.set(ORIGIN, Some(&target.origin.to_ascii_lowercase())),
+            ORIGIN if target.origin.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                params.set(ORIGIN, Some(&target.origin.to_ascii_lowercase()));
+            }
+            ORIGIN => params.set(ORIGIN, Some(&target.origin)),
             PATH => params.set(PATH, Some(&target.path)),
             _ => {}
         }
@@ -215,9 +248,9 @@ fn query_value(query: &str, name: &str) -> Option<Option<String>> {
     let mut found = None;
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if decode(&key.replace('+', " "))? == name {
-            let value = decode(&value.replace('+', " "))?.into_owned();
-            if value.chars().any(char::is_control) || found.replace(value).is_some() {
+        if decode(&spaced(key))? == name {
+            let value = decode(&spaced(value))?.into_owned();
+            if has_control(&value) || found.replace(value).is_some() {
                 return None;
             }
         }
@@ -225,11 +258,16 @@ fn query_value(query: &str, name: &str) -> Option<Option<String>> {
     Some(found)
 }
 
+/// `+` stands for a space in a form.
+fn spaced(text: &str) -> Cow<'_, str> {
+    if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) }
+}
+
 /// The event that a mutation causes if it succeeds. What cannot be read of it stays unknown, which widens
 /// what it purges.
 pub(crate) fn event(rules: &Ruleset, request: &RequestHead, principal: Option<&Principal>) -> Option<DomainEvent> {
-    let (index, event, pattern, values) = rules.event(&request.method, &request.target.path)?;
-    let mut params = path_params(pattern, &values).unwrap_or_default();
+    let (index, event, pattern) = rules.event(&request.method, &request.target.path)?;
+    let mut params = path_params(pattern, &request.target.path).unwrap_or_default();
     for name in &event.query {
         let value = query_value(request.target.query.as_deref().unwrap_or(""), name).flatten();
         params.set(name, value.as_deref());

@@ -79,7 +79,13 @@ impl CacheStatus {
     /// The member, under the name of the cache that says it.
     #[must_use]
     pub fn member(&self, cache: &str) -> String {
-        let mut out = String::with_capacity(96);
+        let mut out = String::new();
+        self.write(&mut out, cache);
+        out
+    }
+
+    /// The same, added to a text.
+    pub(crate) fn write(&self, out: &mut String, cache: &str) {
         out.push_str(cache);
         if self.hit {
             out.push_str("; hit");
@@ -90,7 +96,7 @@ impl CacheStatus {
         }
         if let Some(status) = self.fwd_status {
             out.push_str("; fwd-status=");
-            push_number(&mut out, i64::from(status));
+            push_number(out, i64::from(status));
         }
         if self.stored {
             out.push_str("; stored");
@@ -100,14 +106,13 @@ impl CacheStatus {
         }
         if let Some(ttl) = self.ttl {
             out.push_str("; ttl=");
-            push_number(&mut out, ttl);
+            push_number(out, ttl);
         }
         if let Some(detail) = self.detail {
             out.push_str("; detail=\"");
             out.push_str(detail);
             out.push('"');
         }
-        out
     }
 }
 

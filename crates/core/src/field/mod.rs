@@ -35,6 +35,8 @@ const HOP_BY_HOP: [&str; 10] = [
 pub struct Fields {
     text: String,
     lines: Vec<Line>,
+    /// A bit for each name that may be there ([`trace`]). Most questions are about a field that is not.
+    traces: u64,
 }
 
 /// Where a field line stands in the text.
@@ -48,7 +50,13 @@ impl Fields {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: String::new(), lines: Vec::new() }
+        Self { text: String::new(), lines: Vec::new(), traces: 0 }
+    }
+
+    /// No fields yet, with room for as many as `others` has.
+    pub(crate) fn with_room_for(others: &Self) -> Self {
+        let text = String::with_capacity(others.text.len() + 32);
+        Self { text, lines: Vec::with_capacity(others.lines.len() + 2), traces: 0 }
     }
 
     /// Reads what [`Self::to_text`] writes, as runtimes hand fields over: a name, a value, a name, a value, each followed
@@ -56,16 +64,19 @@ impl Fields {
     #[must_use]
     pub fn from_text(text: String) -> Self {
         let mut lines = Vec::with_capacity(24);
-        let (mut start, mut name) = (0, None);
+        let (mut start, mut name, mut traces) = (0, None, 0);
         for (at, _) in text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n') {
             let span = (start, at as u32);
             start = span.1 + 1;
             match name.take() {
                 None => name = Some(span),
-                Some(name) => lines.push(Line { name, value: span }),
+                Some(name) => {
+                    traces |= trace(bytes(&text, name));
+                    lines.push(Line { name, value: span });
+                }
             }
         }
-        Self { text, lines }
+        Self { text, lines, traces }
     }
 
     /// Every field for a runtime: see [`Self::from_text`]. One that holds a line feed is none, and left out: the rest of
@@ -83,7 +94,12 @@ impl Fields {
 
     /// The first line of the field `name` (lower case).
     #[must_use]
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&str> {
+        if self.may_have(name) { self.find(name) } else { None }
+    }
+
+    fn find(&self, name: &str) -> Option<&str> {
         let is_it = |line: &&Line| bytes(&self.text, line.name) == name.as_bytes();
         self.lines.iter().find(is_it).map(|line| part(&self.text, line.value))
     }
@@ -91,7 +107,8 @@ impl Fields {
     /// Every line of the field `name` (lower case), in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let is_it = move |line: &&Line| bytes(&self.text, line.name) == name.as_bytes();
-        self.lines.iter().filter(is_it).map(|line| part(&self.text, line.value))
+        let lines = if self.may_have(name) { self.lines.as_slice() } else { &[] };
+        lines.iter().filter(is_it).map(|line| part(&self.text, line.value))
     }
 
     /// All lines of a list field joined as RFC 9110 §5.3 allows, or `None` when there is none.
@@ -108,21 +125,28 @@ impl Fields {
 
     /// Whether the field is there at all.
     #[must_use]
+    #[inline]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
     /// Adds a line. The name is put in lower case.
     pub fn append(&mut self, name: &str, value: impl AsRef<str>) {
+        self.append_with(name, |text| text.push_str(value.as_ref()));
+    }
+
+    /// [`Self::append`] for a value that `write` adds to the text that it is given.
+    pub(crate) fn append_with(&mut self, name: &str, write: impl FnOnce(&mut String)) {
         let start = self.text.len();
         self.text.push_str(name);
         if let Some(written) = self.text.get_mut(start..) {
             written.make_ascii_lowercase();
         }
         let middle = self.text.len();
-        self.text.push_str(value.as_ref());
+        write(&mut self.text);
         let span = |from: usize, to: usize| (from as u32, to as u32);
         self.lines.push(Line { name: span(start, middle), value: span(middle, self.text.len()) });
+        self.traces |= trace(name.as_bytes());
     }
 
     /// Replaces every line of the field by one.
@@ -133,20 +157,27 @@ impl Fields {
 
     /// [`Self::set`] for a number.
     pub fn set_number(&mut self, name: &str, number: u64) {
-        let mut value = String::with_capacity(20);
-        push_number(&mut value, i64::try_from(number).unwrap_or(i64::MAX));
-        self.set(name, value);
+        self.remove(name);
+        self.append_with(name, |text| push_number(text, i64::try_from(number).unwrap_or(i64::MAX)));
     }
 
     /// Takes the field away.
     pub fn remove(&mut self, name: &str) {
-        let Self { text, lines } = self;
-        lines.retain(|line| !bytes(text, line.name).eq_ignore_ascii_case(name.as_bytes()));
+        if self.may_have(name) {
+            let Self { text, lines, .. } = self;
+            lines.retain(|line| !bytes(text, line.name).eq_ignore_ascii_case(name.as_bytes()));
+        }
+    }
+
+    /// `false`: it is not there, in whatever case.
+    #[inline]
+    fn may_have(&self, name: &str) -> bool {
+        self.traces & trace(name.as_bytes()) != 0
     }
 
     /// Keeps the lines for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
-        let Self { text, lines } = self;
+        let Self { text, lines, .. } = self;
         lines.retain(|line| keep(part(text, line.name), part(text, line.value)));
     }
 
@@ -162,9 +193,20 @@ impl Fields {
         self.lines.iter().map(|line| length(line.name) + length(line.value)).sum()
     }
 
+    /// Whether [`Self::size`] is above `most`, in bytes.
+    #[must_use]
+    pub fn is_longer_than(&self, most: usize) -> bool {
+        // The text holds all of them, and what was taken away.
+        self.text.len() > most && self.size() > most
+    }
+
     /// Takes away the fields of one connection: those that `Connection` names, those that always are (RFC 9110
     /// §7.6.1), and those between a client and the first proxy (RFC 9111 §3.1).
     pub fn remove_hop_by_hop(&mut self) {
+        // Most messages have none of them, and then no `Connection` that names another.
+        if self.traces & OF_ONE_CONNECTION == 0 || !self.iter().any(|(name, _)| is_of_one_connection(name)) {
+            return;
+        }
         let named = self.tokens("connection");
         self.retain(|name, _| !is_of_one_connection(name) && !named.iter().any(|n| n == name));
     }
@@ -193,6 +235,24 @@ impl Fields {
     }
 }
 
+/// The traces of [`HOP_BY_HOP`].
+const OF_ONE_CONNECTION: u64 = {
+    let (mut traces, mut at) = (0, 0);
+    while at < HOP_BY_HOP.len() {
+        traces |= trace(HOP_BY_HOP[at].as_bytes());
+        at += 1;
+    }
+    traces
+};
+
+/// The bit of a name, whatever its case. Names share bits; those that caches ask for share none with those that
+/// browsers send.
+const fn trace(name: &[u8]) -> u64 {
+    let [first, .., last] = name else { return 1 };
+    let sum = (*first | 0x20) as usize * 5 + name.len() * 8 + (*last | 0x20) as usize;
+    1 << (sum % 64)
+}
+
 fn is_of_one_connection(name: &str) -> bool {
     // Most names begin with another letter, and need not be compared.
     matches!(name.as_bytes().first(), Some(b'c' | b'k' | b'p' | b't' | b'u')) && HOP_BY_HOP.contains(&name)
@@ -213,7 +273,7 @@ impl Clone for Fields {
         text.push_str(&self.text);
         let mut lines = Vec::with_capacity(self.lines.len() + 4);
         lines.extend_from_slice(&self.lines);
-        Self { text, lines }
+        Self { text, lines, traces: self.traces }
     }
 }
 
@@ -243,6 +303,9 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Fields {
 
 /// Writes a number in decimal, without what formatting brings along.
 pub(crate) fn push_number(out: &mut String, number: i64) {
+    if let 0..10 = number {
+        return out.push(char::from(b'0' + number as u8));
+    }
     let mut digits = [0u8; 20];
     let (mut at, mut rest) = (digits.len(), number.unsigned_abs());
     loop {
@@ -256,7 +319,9 @@ pub(crate) fn push_number(out: &mut String, number: i64) {
     if number < 0 {
         out.push('-');
     }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    for digit in &digits[at..] {
+        out.push(char::from(*digit));
+    }
 }
 
 /// Splits at commas that stand outside quoted strings (RFC 9110 §5.6.1), trimming white space, leaving out what is
@@ -353,6 +418,29 @@ mod tests {
         assert_eq!(Fields::from_text("half\n".into()), Fields::new());
         fields.set("x-split", "a\nset-cookie: b");
         assert_eq!(fields.to_text(), "x-empty\n\nvary\norigin\n");
+    }
+
+    #[test]
+    fn no_name_hides_behind_another() {
+        let names = ["", "x", "y", "age", "te", "vary", "range", "if-range", "connection", "cache-control", "é"];
+        let all: Fields = names.iter().map(|name| (name, name)).collect();
+        let text: String = names.iter().map(|name| format!("{name}\n{name}\n")).collect();
+        for fields in [all.clone(), Fields::from_text(text), all] {
+            for name in names {
+                assert_eq!(fields.get(name), Some(name), "{name}");
+                let mut without = fields.clone();
+                without.remove(&name.to_ascii_uppercase());
+                assert!(!without.has(name) && without.iter().count() == names.len() - 1, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_taken_away_has_no_length() {
+        let mut fields: Fields = [("a", "12345"), ("b", "12")].into_iter().collect();
+        assert!(fields.is_longer_than(8) && !fields.is_longer_than(9));
+        fields.remove("a");
+        assert!(fields.is_longer_than(2) && !fields.is_longer_than(3));
     }
 
     #[test]

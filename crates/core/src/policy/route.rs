@@ -124,28 +124,50 @@ impl Pattern {
         self.0.iter().map(rank).le(other.0.iter().map(rank))
     }
 
-    /// The raw values of the parameters in `path`, if it fits.
-    fn values<'p>(&self, path: &'p str) -> Option<Vec<&'p str>> {
-        let mut values = Vec::new();
+    /// The raw values of the parameters in a `path` that fits, in the order of [`Self::params`].
+    pub fn values<'p>(&self, path: &'p str) -> impl Iterator<Item = &'p str> {
         let mut rest = path;
-        for segment in &self.0 {
-            rest = rest.strip_prefix('/')?;
-            let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
-            let (text, after) = (rest.get(..end)?, rest.get(end..)?);
+        self.0.iter().filter_map(move |segment| {
+            let after = rest.get(1..).unwrap_or_default();
+            let (text, next) = after.split_at(segment_end(after.as_bytes()));
+            rest = next;
             match segment {
-                PathSegment::Literal(literal) if literal == text => {}
-                // An empty value fits where something follows, so that such a path is no business of a wider pattern.
-                PathSegment::Param(_) if !rest.is_empty() => values.push(text),
-                PathSegment::Rest => {
-                    values.push(rest);
-                    return Some(values);
-                }
-                _ => return None,
+                PathSegment::Literal(_) => None,
+                PathSegment::Param(_) => Some(text),
+                PathSegment::Rest => Some(after),
             }
-            rest = after;
-        }
-        rest.is_empty().then_some(values)
+        })
     }
+
+    /// What every path that fits begins with behind its slash, if that is one letter.
+    fn initial(&self) -> Option<u8> {
+        match self.0.first() {
+            Some(PathSegment::Literal(text)) => text.bytes().next(),
+            _ => None,
+        }
+    }
+
+    fn fits(&self, path: &str) -> bool {
+        let mut rest = path.as_bytes();
+        for segment in &self.0 {
+            let Some((b'/', after)) = rest.split_first() else { return false };
+            rest = match segment {
+                PathSegment::Literal(literal) => match after.strip_prefix(literal.as_bytes()) {
+                    Some(rest) if matches!(rest, [] | [b'/', ..]) => rest,
+                    _ => return false,
+                },
+                // An empty value fits where something follows, so that such a path is no business of a wider pattern.
+                PathSegment::Param(_) if !after.is_empty() => &after[segment_end(after)..],
+                PathSegment::Param(_) => return false,
+                PathSegment::Rest => return true,
+            };
+        }
+        rest.is_empty()
+    }
+}
+
+fn segment_end(path: &[u8]) -> usize {
+    path.iter().position(|byte| *byte == b'/').unwrap_or(path.len())
 }
 
 impl core::fmt::Display for Pattern {
@@ -170,39 +192,44 @@ fn encode_segment(value: &str) -> String {
 /// Finds the route of a request. Of several patterns that fit, the most special one wins.
 #[derive(Debug, Clone)]
 pub struct Router {
-    /// Index, method and pattern of each route, in the order in which they are tried. A policy has dozens of them: one
-    /// after the other is as fast as a tree, and a tenth of its code.
-    routes: Vec<(usize, Option<String>, Pattern)>,
+    /// In the order in which they are tried. A policy has dozens of them: one after the other is as fast as a tree, and a
+    /// tenth of its code.
+    routes: Vec<Candidate>,
 }
 
-/// The route of a request, with raw parameter values in the order of the pattern's parameters.
-#[derive(Debug)]
-pub struct Routed<'p> {
-    /// Index of the route.
-    pub route: usize,
-    /// Raw values, still percent-encoded.
-    pub values: Vec<&'p str>,
+#[derive(Debug, Clone)]
+struct Candidate {
+    index: usize,
+    method: Option<String>,
+    pattern: Pattern,
+    /// [`Pattern::initial`], at hand because it rules most of them out.
+    initial: Option<u8>,
 }
 
 impl Router {
     /// A router over routes, each with its index, method (`None` is any) and pattern.
     pub fn new<'a>(routes: impl Iterator<Item = (usize, Option<&'a str>, &'a Pattern)>) -> Self {
-        let mut sorted: Vec<(usize, Option<String>, Pattern)> = Vec::new();
+        let mut sorted: Vec<Candidate> = Vec::new();
         for (index, method, pattern) in routes {
-            let at = sorted.iter().position(|(.., other)| pattern.goes_before(other)).unwrap_or(sorted.len());
-            sorted.insert(at, (index, method.map(str::to_owned), pattern.clone()));
+            let at = sorted.iter().position(|other| pattern.goes_before(&other.pattern)).unwrap_or(sorted.len());
+            let (method, initial) = (method.map(str::to_owned), pattern.initial());
+            sorted.insert(at, Candidate { index, method, pattern: pattern.clone(), initial });
         }
         Self { routes: sorted }
     }
 
-    /// The route of a request; `path` is still percent-encoded. `HEAD` goes where `GET` goes.
+    /// The index of the route of a request, and its pattern; `path` is still percent-encoded. `HEAD` goes where `GET`
+    /// goes.
     #[must_use]
-    pub fn find<'p>(&self, method: &str, path: &'p str) -> Option<Routed<'p>> {
+    pub fn find(&self, method: &str, path: &str) -> Option<(usize, &Pattern)> {
         let method = if method == "HEAD" { "GET" } else { method };
-        self.routes
-            .iter()
-            .filter(|(_, wanted, _)| wanted.as_deref().is_none_or(|wanted| wanted == method))
-            .find_map(|(route, _, pattern)| Some(Routed { route: *route, values: pattern.values(path)? }))
+        let initial = path.as_bytes().get(1);
+        let fits = |route: &&Candidate| {
+            (route.initial.is_none() || route.initial.as_ref() == initial)
+                && route.pattern.fits(path)
+                && route.method.as_deref().is_none_or(|wanted| wanted == method)
+        };
+        self.routes.iter().find(fits).map(|route| (route.index, &route.pattern))
     }
 }
 
@@ -260,8 +287,9 @@ mod tests {
             ("GET", "/", 5, &[]),
             ("GET", "/f/v", 6, &["v"]),
         ] {
-            let found = router.find(method, path).unwrap_or_else(|| panic!("{method} {path} has a route"));
-            assert_eq!((found.route, found.values.as_slice()), (route, values), "{method} {path}");
+            let (found, pattern) = router.find(method, path).unwrap_or_else(|| panic!("{method} {path} has a route"));
+            let found = (found, pattern.values(path).collect::<Vec<_>>());
+            assert_eq!((found.0, found.1.as_slice()), (route, values), "{method} {path}");
         }
         for (method, path) in [("GET", "/nothing"), ("GET", ""), ("GET", "/f"), ("POST", "/r/x"), ("get", "/r/x")] {
             assert!(router.find(method, path).is_none(), "{method} {path:?}");

@@ -7,7 +7,9 @@ use crate::field::{Fields, http_date};
 /// Whether the client's copy is still good: `true` means 304 (RFC 9110 §13.2.2, for GET and HEAD).
 #[must_use]
 pub fn not_modified(request: &Fields, response: &Fields) -> bool {
-    if let Some(hit) = etag::none_match(request, response.get("etag")) {
+    if request.has("if-none-match")
+        && let Some(hit) = etag::none_match(request, response.get("etag"))
+    {
         return hit;
     }
     let mut lines = request.all("if-modified-since");
