@@ -1,6 +1,7 @@
 //! Which of the objects that hold epochs holds a name.
 
 use super::{BASE, escape};
+use crate::text;
 
 /// How many objects hold the epochs. Another number gives every object another name: the new ones know nothing of what
 /// the old ones held, and so count what is older than they are as purged.
@@ -25,7 +26,7 @@ impl Shard {
         for (at, byte) in name.bytes().enumerate() {
             if byte == b':' {
                 segment += 1;
-                let is_origin = segment == 2 && name.get(start..at).is_some_and(|part| part.contains(ORIGIN_MARK));
+                let is_origin = segment == 2 && name.get(start..at).is_some_and(|part| text::contains(part, ORIGIN_MARK));
                 segments += usize::from(is_origin);
                 if segment == segments {
                     break;
