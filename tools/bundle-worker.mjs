@@ -45,6 +45,8 @@ await build({
   // Every way into the wasm is to be watched; see there.
   inject: [path.join(here, "edge-instance.js")],
   define: { "WebAssembly.Instance": "WatchedInstance" },
+  // What the shim and a crate share.
+  alias: { "tiercel-ready": path.join(here, "edge-ready.js") },
   format: "esm",
   target: "es2022",
   minify: true,

@@ -14,8 +14,8 @@ use tiercel_core::policy::Policy;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
-use crate::now;
 use crate::runtime::{Context, Env, in_millis, pause, report, report_thrown, wait_until};
+use crate::{now, ready};
 
 /// Pauses before a purge that could not be recorded is told again, in milliseconds. The runtime ends what goes on
 /// behind an answer after 30 s.
@@ -63,6 +63,11 @@ pub(crate) fn at_hand(env: &Env, context: &Context, found: &Found, policy: &'sta
     judgement.wait.is_empty().then_some(judgement.epochs)
 }
 
+/// Until when what is known of what was found can be said again.
+pub(crate) fn good_until(found: &Found, policy: &Policy) -> Timestamp {
+    KNOWN.with_borrow(|known| known.good_until(found.groups(), policy.bound))
+}
+
 /// The purges of what was found, as new as the policy asks for. What cannot be had in time is unreadable.
 pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, policy: &'static Policy) -> TagEpochs {
     let began = now();
@@ -105,7 +110,7 @@ pub(crate) fn since_slice(sliced: &Sliced, requested: Timestamp) -> TagEpochs {
 pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalidation, policy: &'static Policy) -> bool {
     let Some(purge) = invalidation.purge else { return true };
     let names = invalidation.names.clone();
-    KNOWN.with_borrow_mut(|known| known.record(&names, purge, now()));
+    hear(|known| known.record(&names, purge, now()));
     let told = ask(env, untold(&names), &[], patience(policy), policy).await;
     let is_told = untold(&names).is_empty();
     let env = env.clone();
@@ -132,6 +137,18 @@ fn judge(found: &Found, now: Timestamp, policy: &Policy) -> Judgement {
     KNOWN.with_borrow(|known| known.judge(found.groups(), found.requested(), now, policy.bound))
 }
 
+/// Hears of purges, maybe. Nothing that is ready outlives one.
+fn hear<T>(of: impl FnOnce(&mut Knowledge) -> T) -> T {
+    KNOWN.with_borrow_mut(|known| {
+        let before = known.heard();
+        let heard = of(known);
+        if known.heard() != before {
+            ready::forget_all();
+        }
+        heard
+    })
+}
+
 /// Those whose knowledge is old.
 fn due(shards: Shards, policy: &Policy) -> Shards {
     KNOWN.with_borrow(|known| known.due(shards, now(), policy.bound))
@@ -153,7 +170,7 @@ async fn take_copies(shards: Shards, policy: &Policy) {
     for (shard, copy) in shards.iter().map(looking).collect::<Vec<_>>() {
         // A store that fails has none.
         if let Some(copy) = copy.await.ok().and_then(|copy| copy.as_string()) {
-            KNOWN.with_borrow_mut(|known| known.learn_copy(shard, &copy, now()));
+            hear(|known| known.learn_copy(shard, &copy, now()));
         }
     }
 }
@@ -191,7 +208,7 @@ async fn ask(env: &Env, shards: Shards, names: &[String], millis: u64, policy: &
         let problem = match answer.await {
             Ok(answer) => {
                 let answer = answer.as_string().unwrap_or_default();
-                if KNOWN.with_borrow_mut(|known| known.learn(shard, &question, &answer)) {
+                if hear(|known| known.learn(shard, &question, &answer)) {
                     answered.insert(shard);
                     continue;
                 }
