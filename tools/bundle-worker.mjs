@@ -42,9 +42,11 @@ await build({
   stdin: { contents: entry, resolveDir: bound, sourcefile: "worker-entry.js" },
   outfile: path.join(out, "index.js"),
   bundle: true,
-  // Every way into the wasm is to be watched; see there.
+  // Every way into the wasm is to be watched, and the way back to be short; see there.
   inject: [path.join(here, "edge-instance.js")],
   define: { "WebAssembly.Instance": "WatchedInstance" },
+  // What the shim and a crate share.
+  alias: { "tiercel-ready": path.join(here, "edge-ready.js") },
   format: "esm",
   target: "es2022",
   minify: true,

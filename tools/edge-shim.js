@@ -7,6 +7,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { failed, fromOrigin, isSafe, watched } from "./edge-fallback.js";
 import { hasCrashed, onCrash } from "./edge-instance.js";
+import { answerTo, forgetAll, questionOf } from "./edge-ready.js";
 
 /** The crate's functions, and those of wasm-bindgen. */
 let bindings;
@@ -21,6 +22,8 @@ let lastCrash;
 
 onCrash((error) => {
   lastCrash = error;
+  // Nobody hears of purges any more.
+  forgetAll();
   // A panic has logged its message and its place.
   console.error(`tiercel: ${error?.message ?? error}; the wasm instance is replaced before the next call`);
   for (const fail of underWay) fail(error);
@@ -67,15 +70,18 @@ export function worker(crate) {
   return handlers;
 }
 
-/** What is in memory is answered at once: not even a promise is made for it. */
+/** What is in memory is answered at once: not even a promise is made for it. What is ready does not enter the wasm. */
 function fetch(request, env, ctx) {
   if (!isSafe(request)) return mutate(request, env, ctx);
+  const question = questionOf(request);
+  const ready = answerTo(question);
+  if (ready) return ready;
   const instead = (error) => {
     report(error);
     return fromOrigin(request, env);
   };
   try {
-    const answer = guarded(() => bindings.fetch(request, env, ctx));
+    const answer = guarded(() => bindings.fetch(request, env, ctx, question));
     return answer instanceof Promise ? answer.catch(instead) : answer;
   } catch (error) {
     return instead(error);

@@ -270,6 +270,31 @@ impl World {
         self.origin.set_clock(self.ahead);
     }
 
+    /// Sets the clock of every isolate back; the origin's goes on.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    pub fn set_back(&self, seconds: u32) {
+        self.tell("clock", &json!({ "advance_seconds": -i64::from(seconds) }));
+    }
+
+    /// Stops the clock of every isolate: it moves only by [`Self::advance`] from now on.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    pub fn stop_the_clock(&self) {
+        self.tell("clock", &json!({ "stop": true }));
+    }
+
+    /// How often the wasm of the first isolate has called the runtime. An answer that it is not asked for calls nothing.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.tell("sabotage", &json!({}))["calls"].as_u64().expect("a number")
+    }
+
     /// Breaks parts of the first isolate's tier, such as `{"store": "throw"}`, or mends them, by `false`.
     /// tools/world/sabotage.js lists the faults.
     ///

@@ -234,6 +234,7 @@ fn what_is_hot() {
     // Purged: here at once, elsewhere within the bound.
     let _ = hot(&world, 0);
     let _ = hot(&world, 1);
+    world.stop_the_clock();
     world.advance(1);
     world.origin.answer_by(|request| match request.method.as_str() {
         "POST" => Reply::new(201, &[], ""),

@@ -3,7 +3,7 @@
 //
 //   GET  /origin-requests                      {"requests": [{"method", "url"}]} that reached the demo's origin
 //   POST /reset                                forgets them
-//   POST /clock     {"advance_seconds": n}     or {"set_ms": n}; answers {"now_ms"}
+//   POST /clock     {"advance_seconds": n}     or {"set_ms": n}, or {"stop": true}: it moves only when told; answers {"now_ms"}
 //   POST /origin    {"down": "error" | "503" | false}
 //   GET  /memory                               {"wasm_bytes": [n]}, one for each isolate of the edge
 //   POST /sabotage  {"store": …, "epochs": …, "wasm": …}   faults of the first edge, see sabotage.js; false for none
@@ -23,6 +23,7 @@ class Refusal extends Error {
 export async function openControl(config, miniflare) {
   const edges = config.edges.map(({ colo, isolate }) => edgeName(colo, isolate));
   let offsetMs = 0;
+  let stoppedAt = null;
 
   async function tell(name, message) {
     const worker = await miniflare.getWorker(name);
@@ -42,13 +43,14 @@ export async function openControl(config, miniflare) {
   const routes = {
     "GET /origin-requests": async () => ({ requests: (await tellOrigin({})).requests }),
     "POST /reset": () => tellOrigin({ reset: true }),
-    "POST /clock": async ({ advance_seconds, set_ms }) => {
+    "POST /clock": async ({ advance_seconds, set_ms, stop }) => {
       if (!config.clock) throw new Refusal(404, "this world was started without `clock`");
-      if (Number.isFinite(set_ms)) offsetMs = set_ms - Date.now();
+      if (Number.isFinite(set_ms)) offsetMs = set_ms - (stoppedAt ?? Date.now());
       else if (Number.isFinite(advance_seconds)) offsetMs += advance_seconds * 1000;
-      else throw new Refusal(400, "say advance_seconds or set_ms");
+      else if (typeof stop === "boolean") stoppedAt = stop ? Date.now() : null;
+      else throw new Refusal(400, "say advance_seconds, set_ms or stop");
       const clocks = config.origin ? [...edges, ORIGIN] : edges;
-      const [first] = await Promise.all(clocks.map((name) => tell(name, { offset_ms: offsetMs })));
+      const [first] = await Promise.all(clocks.map((name) => tell(name, { offset_ms: offsetMs, stopped_at: stoppedAt })));
       return { now_ms: first.now_ms };
     },
     "POST /origin": ({ down }) => {

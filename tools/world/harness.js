@@ -13,12 +13,14 @@ const MOST_RECORDS = 10_000;
 
 const RealDate = Date;
 let offsetMs = 0;
+/** What the machine's clock said when this one was stopped; null while it goes. */
+let stoppedAt = null;
 globalThis.Date = class Date extends RealDate {
   constructor(...given) {
     super(...(given.length === 0 ? [Date.now()] : given));
   }
   static now() {
-    return RealDate.now() + offsetMs;
+    return (stoppedAt ?? RealDate.now()) + offsetMs;
   }
 };
 
@@ -29,6 +31,7 @@ let down = false;
 async function command(request) {
   const wanted = await request.json();
   if ("offset_ms" in wanted) offsetMs = wanted.offset_ms;
+  if ("stopped_at" in wanted) stoppedAt = wanted.stopped_at;
   if ("down" in wanted) down = wanted.down;
   if (wanted.reset) records = [];
   if (wanted.sabotage) return Response.json(sabotage(wanted.sabotage));

@@ -23,7 +23,7 @@ export function sabotage(wanted) {
     if (part === "wasm") left = after;
     if (name === "out-of-memory") takeAllMemory();
   }
-  return { struck, instances };
+  return { struck, instances, calls };
 }
 
 // The wasm.
@@ -42,6 +42,8 @@ const RealInstance = WebAssembly.Instance;
 let instance;
 /** Calls until the fault strikes; 0 when it has, or there is none. */
 let left = 0;
+/** How often the wasm has called JavaScript: what does not enter it calls nothing. */
+let calls = 0;
 
 WebAssembly.Instance = function (module, imports) {
   if (faults.wasm === "no-instance") throw new RangeError("no memory for an instance, said the test");
@@ -57,6 +59,7 @@ function mapped(object, change) {
 function fallible(imported) {
   if (typeof imported !== "function") return imported;
   return (...given) => {
+    calls++;
     if (left > 0 && --left === 0) {
       struck++;
       WASM[faults.wasm]();

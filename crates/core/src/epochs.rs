@@ -117,6 +117,8 @@ struct Known {
     /// The last purge of all.
     newest: Timestamp,
     names: HashMap<String, Name>,
+    /// How often `floor` or a purge of one of `names` has become later.
+    heard: u64,
     untold: Vec<Untold>,
     /// When the object was last asked, and whether in vain.
     tried: Option<Timestamp>,
@@ -167,6 +169,24 @@ impl Knowledge {
             known.collect(name, requested, &mut judgement.epochs);
         }
         judgement
+    }
+
+    /// Until when what [`Self::judge`] says of `names` now can be said again without asking: until their knowledge has
+    /// seen half of the `bound`, since a purge that comes to be known meanwhile tells by itself ([`Self::heard`]).
+    #[must_use]
+    pub fn good_until(&self, names: &[String], bound: DeltaSeconds) -> Timestamp {
+        let until = |name: &String| match self.shards[Shard::of(name).index()].as_of {
+            // At the next moment there is something to do.
+            Some(as_of) => Timestamp::from_millis(as_of.as_millis().saturating_add(bound.get() * 500 + 1)),
+            None => Timestamp::default(),
+        };
+        names.iter().map(until).min().unwrap_or_default()
+    }
+
+    /// Counts what has come to be known as purged: as long as it says the same, nothing has.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.shards.iter().map(|known| known.heard).sum()
     }
 
     /// Every purge of `names` that is known and hit what was requested at `requested`, however old the knowledge: for
@@ -332,7 +352,7 @@ impl Known {
         for (name, epoch) in &feed.purges {
             self.note(name, *epoch);
         }
-        self.floor = self.floor.max(Timestamp::from_millis(feed.born.as_millis().saturating_sub(BEFORE_BIRTH)));
+        self.raise_floor(Timestamp::from_millis(feed.born.as_millis().saturating_sub(BEFORE_BIRTH)));
         let joins = |until: Timestamp, since: Timestamp| since.as_millis() + OVERLAP <= until.as_millis();
         let is_newer = self.as_of.is_none_or(|known| as_of >= known);
         match self.as_of {
@@ -361,7 +381,17 @@ impl Known {
             None => self.names.entry(name.to_owned()).or_default(),
         };
         let slot = if epoch.purge == Purge::Hard { &mut known.hard } else { &mut known.soft };
-        *slot = epoch.at.max(*slot);
+        if epoch.at > *slot {
+            *slot = epoch.at;
+            self.heard += 1;
+        }
+    }
+
+    fn raise_floor(&mut self, floor: Timestamp) {
+        if floor > self.floor {
+            self.floor = floor;
+            self.heard += 1;
+        }
     }
 
     /// Memory is bounded: what was looked up can be looked up again, and what was purged longest ago is no longer
@@ -380,7 +410,7 @@ impl Known {
         let untold = |name: &String| self.untold.iter().any(|untold| untold.name == *name);
         self.names.retain(|name, known| known.purged() > cut || untold(name));
         if self.as_of == Some(FOREVER) {
-            self.floor = self.floor.max(counted(cut));
+            self.raise_floor(counted(cut));
         } else {
             self.since = self.since.max(Timestamp::from_millis(cut.as_millis() + 1));
         }

@@ -55,6 +55,12 @@ impl<V> Hot<V> {
         self.kept.get(key).map(|kept| &kept.value)
     }
 
+    /// When the value under `key` will be too old; the Unix epoch where there is none.
+    #[must_use]
+    pub fn until(&self, key: &str) -> Timestamp {
+        self.kept.peek(key).map(|kept| kept.since + self.limits.ttl).unwrap_or_default()
+    }
+
     /// Whether what was found in the store under `key`, with a body of `length` bytes, is worth keeping: it fits, and
     /// was found before.
     pub fn wants(&mut self, key: &str, length: u64) -> bool {
@@ -114,6 +120,7 @@ mod tests {
         let mut hot = Hot::new(LIMITS);
         hot.put("a", 1, 10, at(0));
         assert_eq!(hot.get("a", at(29)), Some(&1));
+        assert_eq!((hot.until("a"), hot.until("b")), (at(30), at(0)));
         assert_eq!(hot.get("a", at(30)), None);
         assert_eq!(hot.bytes, 0);
     }

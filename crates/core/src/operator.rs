@@ -114,7 +114,7 @@ fn answer(code: u16, reason: &'static str, kind: &str, text: String) -> Delivery
     let mut fields: Fields = [("content-type", kind), ("cache-control", "no-store")].into_iter().collect();
     fields.set("cache-status", status.member(Tier::Edge.cache_name()));
     let head = ResponseHead { status: code, fields };
-    Delivery { head, body: Body::Text(text), status, served: Served::Fresh, is_repeatable: false }
+    Delivery { head, body: Body::Text(text), status, served: Served::Fresh, is_repeatable: false, same_until: None }
 }
 
 #[cfg(test)]

@@ -286,3 +286,44 @@ fn what_nobody_else_knows_is_not_forgotten() {
     assert!(knowledge.copy(shard()).expect("something is known").lines().count() <= 3 * MOST_IN_FEED);
     assert_eq!(purged(&judge(&knowledge, at(0), at(10)).epochs, at(0)), Some(Purge::Hard));
 }
+
+/// What is said again without asking stops when a refresh is due, and when a purge is heard of.
+#[test]
+fn what_may_be_said_again() {
+    let mut knowledge = Knowledge::default();
+    let one = [NAME.to_owned()];
+    assert_eq!(knowledge.good_until(&one, BOUND), Timestamp::default(), "nothing is known");
+    learn(&mut knowledge, at(1_000), &everything(at(1_000), &[]));
+    assert_eq!(knowledge.good_until(&one, BOUND), at(3_501), "the first moment with something to do");
+    assert!(judge(&knowledge, at(0), at(3_500)).refresh.is_empty());
+    assert!(!judge(&knowledge, at(0), at(3_501)).refresh.is_empty());
+    let strangers = [NAME.to_owned(), "user:b".to_owned()];
+    assert_ne!(shard(), Shard::of("user:b"));
+    assert_eq!(knowledge.good_until(&strangers, BOUND), Timestamp::default(), "of one of them nothing is known");
+
+    let mut before = knowledge.heard();
+    let mut hears = |knowledge: &Knowledge| std::mem::replace(&mut before, knowledge.heard()) != knowledge.heard();
+    learn(&mut knowledge, at(2_000), &everything(at(2_000), &[]));
+    assert!(!hears(&knowledge), "nothing new");
+    learn(&mut knowledge, at(3_000), &everything(at(3_000), &[(NAME, at(2_500), 'h')]));
+    assert!(hears(&knowledge), "a purge");
+    learn(&mut knowledge, at(4_000), &everything(at(4_000), &[(NAME, at(2_500), 'h')]));
+    assert!(!hears(&knowledge), "the same one");
+    learn(&mut knowledge, at(4_000), &everything(at(4_000), &[(NAME, at(2_500), 's')]));
+    assert!(hears(&knowledge), "another kind");
+    knowledge.record(&names(), Purge::Hard, at(5_000));
+    assert!(hears(&knowledge), "its own");
+    let copy = {
+        let mut other = Knowledge::default();
+        learn(&mut other, at(6_000), &everything(at(6_000), &[(NAME, at(5_500), 'h')]));
+        other.copy(shard()).expect("it knows something")
+    };
+    knowledge.learn_copy(shard(), &copy, at(6_000));
+    assert!(hears(&knowledge), "in a copy");
+    let born_anew = format!("{0} 0 {0}\n", at(900_000).as_millis());
+    learn(&mut knowledge, at(900_000), &born_anew);
+    assert!(hears(&knowledge), "an object that has just been made knows nothing of what was before");
+
+    knowledge.stand_alone();
+    assert!(knowledge.good_until(&one, BOUND) > at(1_000_000_000), "this isolate's own are all there is");
+}

@@ -16,8 +16,9 @@ use web_sys::Response;
 
 use crate::origin::Answer;
 use crate::runtime::{Context, Env, Result, Work};
+use crate::send::AtHand;
 use crate::store::Held;
-use crate::{auth, behind, convert, deciding, epochs, facts, flights, memory, now, operator, origin, send, store};
+use crate::{auth, behind, convert, epochs, facts, flights, memory, now, operator, origin, ready, send, store};
 
 /// What a request needs from beginning to end.
 pub(crate) struct Way {
@@ -51,8 +52,14 @@ pub(crate) enum Driven {
 }
 
 /// Answers a request. What is in memory and needs no credential is answered at once.
-pub(crate) fn drive(engine: &'static Engine, request: web_sys::Request, env: Env, context: Context) -> Driven {
-    if let Some(response) = glance(engine, &request, &env, &context) {
+pub(crate) fn drive(
+    engine: &'static Engine,
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+    question: Option<String>,
+) -> Driven {
+    if let Some(response) = question.and_then(|question| glance(engine, question, &env, &context)) {
         return Driven::Ready(response);
     }
     let head = convert::request_head(&request);
@@ -75,21 +82,29 @@ pub(crate) fn drive(engine: &'static Engine, request: web_sys::Request, env: Env
 }
 
 /// The way of a hit in memory, from beginning to end: it reads no more of the request than decides, since reading all
-/// of it takes longer than the decision. Where anything else comes of it, the request starts anew.
-fn glance(engine: &'static Engine, request: &web_sys::Request, env: &Env, context: &Context) -> Option<Response> {
-    if memory::is_empty() {
-        return None;
-    }
+/// of it takes longer than the decision. Where anything else comes of it, the request starts anew. What comes of it is
+/// made ready for the next requests, as far as the core allows.
+fn glance(engine: &'static Engine, question: String, env: &Env, context: &Context) -> Option<Response> {
     let now = now();
-    let Received::Lookup(lookup) = engine.receive(deciding::head(request), Credential::None, now) else { return None };
-    let held = memory::get(lookup.key(), now)?;
-    let epochs = epochs::at_hand(env, context, &held.found, engine.policy())?;
+    let head = convert::head_of(&question);
+    let Received::Lookup(lookup) = engine.receive(head, Credential::None, now) else { return None };
+    let key = lookup.key().clone();
+    let held = memory::get(&key, now)?;
+    let policy = engine.policy();
+    let epochs = epochs::at_hand(env, context, &held.found, policy)?;
     let Resolved::Deliver(mut delivery) = lookup.resolve(&held.found, &epochs, now) else { return None };
     let body = send::at_once(&delivery, &held)?;
     let mut timing = ServerTiming::default();
     timing.ended(Phase::Memory, now, now);
     delivery.timed(&timing);
-    body.response(&delivery).ok()
+    let AtHand::Again(body, made) = body else { return body.response(&delivery).ok() };
+    let headers = send::headers_again(&delivery, &made).ok()?;
+    let (status, body) = (delivery.head.status, &body);
+    let until = delivery.good_until(epochs::good_until(&held.found, policy), memory::until(&key), now);
+    if let Some(until) = until {
+        ready::keep(&question, &ready::Answer { key: &key, status, headers: &headers, body }, now, until);
+    }
+    convert::with_headers(status, &headers, body).ok()
 }
 
 impl Way {

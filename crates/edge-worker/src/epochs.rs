@@ -15,8 +15,8 @@ use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
 use crate::behind::hand_over;
-use crate::now;
 use crate::runtime::{Context, Env, in_millis, pause, report, report_thrown, wait_until};
+use crate::{now, ready};
 
 /// Shortest and longest pause before a purge that could not be recorded is told again, in milliseconds.
 const PAUSES: (u64, u64) = (250, 1_000);
@@ -65,6 +65,11 @@ pub(crate) fn at_hand(env: &Env, context: &Context, found: &Found, policy: &'sta
     judgement.wait.is_empty().then_some(judgement.epochs)
 }
 
+/// Until when what is known of what was found can be said again.
+pub(crate) fn good_until(found: &Found, policy: &Policy) -> Timestamp {
+    KNOWN.with_borrow(|known| known.good_until(found.groups(), policy.bound))
+}
+
 /// The purges of what was found, as new as the policy asks for. What cannot be had in time is unreadable.
 pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, policy: &'static Policy) -> TagEpochs {
     let began = now();
@@ -107,7 +112,7 @@ pub(crate) fn since_slice(sliced: &Sliced, requested: Timestamp) -> TagEpochs {
 pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalidation, policy: &'static Policy) -> bool {
     let Some(purge) = invalidation.purge else { return true };
     let (env, names, began) = (env.clone(), invalidation.names.clone(), now());
-    KNOWN.with_borrow_mut(|known| known.record(&names, purge, began));
+    hear(|known| known.record(&names, purge, began));
     let recorded = hand_over(context, move |hand| async move {
         let mut told = ask(&env, untold(&names), &[], patience(policy), policy).await;
         let mut waiting = Some(hand);
@@ -139,6 +144,18 @@ fn judge(found: &Found, now: Timestamp, policy: &Policy) -> Judgement {
     KNOWN.with_borrow(|known| known.judge(found.groups(), found.requested(), now, policy.bound))
 }
 
+/// Hears of purges, maybe. Nothing that is ready outlives one.
+fn hear<T>(of: impl FnOnce(&mut Knowledge) -> T) -> T {
+    KNOWN.with_borrow_mut(|known| {
+        let before = known.heard();
+        let heard = of(known);
+        if known.heard() != before {
+            ready::forget_all();
+        }
+        heard
+    })
+}
+
 /// Those whose knowledge is old.
 fn due(shards: Shards, policy: &Policy) -> Shards {
     KNOWN.with_borrow(|known| known.due(shards, now(), policy.bound))
@@ -160,7 +177,7 @@ async fn take_copies(shards: Shards, policy: &Policy) {
     for (shard, copy) in shards.iter().map(looking).collect::<Vec<_>>() {
         // A store that fails has none.
         if let Some(copy) = copy.await.ok().and_then(|copy| copy.as_string()) {
-            KNOWN.with_borrow_mut(|known| known.learn_copy(shard, &copy, now()));
+            hear(|known| known.learn_copy(shard, &copy, now()));
         }
     }
 }
@@ -198,7 +215,7 @@ async fn ask(env: &Env, shards: Shards, names: &[String], millis: u64, policy: &
         let problem = match answer.await {
             Ok(answer) => {
                 let answer = answer.as_string().unwrap_or_default();
-                if KNOWN.with_borrow_mut(|known| known.learn(shard, &question, &answer)) {
+                if hear(|known| known.learn(shard, &question, &answer)) {
                     answered.insert(shard);
                     continue;
                 }

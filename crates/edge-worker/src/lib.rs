@@ -1,9 +1,10 @@
 //! Tiercel's edge tier: a Worker that caches in front of any origin.
 //!
 //! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
-//! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, `flights` is
-//! where requests wait for one another, `origin` the way to the origin, `auth` verifies credentials, `epochs` knows
-//! what was purged, `operator` has something purged, `convert` turns the runtime's objects into the core's data and back.
+//! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, and `ready`
+//! before that; `flights` is where requests wait for one another, `origin` the way to the origin, `auth` verifies
+//! credentials, `epochs` knows what was purged, `operator` has something purged, `convert` turns the runtime's objects
+//! into the core's data and back.
 
 #[path = "../../shared/allocator.rs"]
 mod allocator;
@@ -11,7 +12,6 @@ mod auth;
 mod behind;
 #[path = "../../shared/convert.rs"]
 mod convert;
-mod deciding;
 mod drive;
 mod epoch_object;
 mod epochs;
@@ -22,6 +22,7 @@ mod flights;
 mod memory;
 mod operator;
 mod origin;
+mod ready;
 mod runtime;
 mod send;
 mod sink;
@@ -39,13 +40,19 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::drive::Driven;
 use crate::runtime::{Context, Env, promise};
 
-/// Answers a request: a response, or a promise of one where it takes time.
+/// Answers a request: a response, or a promise of one where it takes time. `question` is the part of it that decides
+/// about an answer from memory, where it asks for nothing else.
 ///
 /// # Errors
 /// What no step has turned into a response; tools/edge-shim.js asks the origin then.
 #[wasm_bindgen]
-pub fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<JsValue, JsValue> {
-    match drive::drive(engine(), request, env, context) {
+pub fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+    question: Option<String>,
+) -> Result<JsValue, JsValue> {
+    match drive::drive(engine(), request, env, context, question) {
         Driven::Ready(response) => Ok(response.into()),
         Driven::Later(response) => Ok(promise(Box::pin(async { response.await.map(Into::into) })).into()),
     }

@@ -10,20 +10,20 @@ use tiercel_core::time::Timestamp;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::store::{Held, HeldBody};
-use crate::{engine, now};
+use crate::{engine, now, ready};
 
 thread_local! {
     static HOT: RefCell<Option<Hot<Held>>> = RefCell::new(engine().policy().edge.memory.map(Hot::new));
 }
 
-/// Whether there is anything at all.
-pub(crate) fn is_empty() -> bool {
-    HOT.with_borrow(|hot| hot.as_ref().is_none_or(Hot::is_empty))
-}
-
 /// What memory has under `key`.
 pub(crate) fn get(key: &CacheKey, now: Timestamp) -> Option<Held> {
     HOT.with_borrow_mut(|hot| hot.as_mut()?.get(key.as_str(), now).cloned())
+}
+
+/// When it will be too old.
+pub(crate) fn until(key: &CacheKey) -> Timestamp {
+    HOT.with_borrow(|hot| hot.as_ref().map(|hot| hot.until(key.as_str())).unwrap_or_default())
 }
 
 /// Takes what was found in the store into memory, if it is worth it: its body is then read here, once.
@@ -44,10 +44,13 @@ pub(crate) async fn keep(key: &CacheKey, held: Held) -> Held {
     }
     let held = Held { found: held.found, body: HeldBody::Bytes(bytes, Rc::default()) };
     HOT.with_borrow_mut(|hot| {
-        if let Some(hot) = hot {
-            hot.put(key.as_str(), held.clone(), length, now());
+        let (Some(hot), Some(limits)) = (hot, &engine().policy().edge.memory) else { return };
+        if hot.is_empty() {
+            ready::begin(limits);
         }
+        hot.put(key.as_str(), held.clone(), length, now());
     });
+    ready::forget(key);
     held
 }
 
@@ -58,4 +61,5 @@ pub(crate) fn forget(key: &CacheKey) {
             hot.forget(key.as_str());
         }
     });
+    ready::forget(key);
 }

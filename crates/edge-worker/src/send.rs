@@ -37,33 +37,35 @@ impl AtHand {
         match self {
             Self::Nothing => convert::response(delivery, None),
             Self::Bytes(bytes) => convert::with_body(&delivery.head, &bytes),
-            Self::Again(bytes, made) => again(delivery, &bytes, &made),
+            Self::Again(bytes, made) => {
+                convert::with_headers(delivery.head.status, &headers_again(delivery, &made)?, &bytes)
+            }
             Self::Stream(body) => convert::response(delivery, Some(body)),
         }
     }
 }
 
 #[wasm_bindgen(inline_js = r#"
-export function respondAgain(status, made, changes, body) {
+export function changed(made, changes) {
   const headers = new Headers(made);
   const parts = changes.split("\n");
   for (let at = 0; at + 1 < parts.length; at += 2) headers.set(parts[at], parts[at + 1]);
-  return new Response(body, { status, headers });
+  return headers;
 }
 "#)]
 extern "C" {
-    #[wasm_bindgen(catch, js_name = respondAgain)]
-    fn respond_again(status: u16, made: &Headers, changes: &str, body: &Uint8Array) -> Result<Response>;
+    #[wasm_bindgen(catch)]
+    fn changed(made: &Headers, changes: &str) -> Result<Headers>;
 }
 
-/// To copy the head that was made, and set what changes, takes a quarter of the time of making it.
-fn again(delivery: &Delivery, bytes: &Uint8Array, made: &OnceCell<Headers>) -> Result<Response> {
+/// The fields of a delivery that is made again. To copy the head that was made, and set what changes, takes a quarter of
+/// the time of making it.
+pub(crate) fn headers_again(delivery: &Delivery, made: &OnceCell<Headers>) -> Result<Headers> {
     let Some(made) = made.get() else {
         let headers = to_headers(&delivery.head.fields)?;
-        let response = convert::with_headers(delivery.head.status, &headers, bytes);
         // Whoever was faster has made the same.
-        let _ = made.set(headers);
-        return response;
+        let _ = made.set(headers.clone());
+        return Ok(headers);
     };
     let mut changes = Fields::new();
     for name in CHANGING {
@@ -71,7 +73,7 @@ fn again(delivery: &Delivery, bytes: &Uint8Array, made: &OnceCell<Headers>) -> R
             changes.append(name, value);
         }
     }
-    respond_again(delivery.head.status, made, &changes.to_text(), bytes)
+    changed(made, &changes.to_text())
 }
 
 /// The body of a stored answer, where it is at hand.

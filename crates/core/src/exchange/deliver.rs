@@ -2,7 +2,7 @@
 
 use super::entry::{self, StoredEntry};
 use super::sliced::{Piece, Sliced, Whole};
-use super::{Body, Context, Delivery, FetchFailure, Served};
+use super::{Body, Context, Delivery, FetchFailure, Served, ready};
 use crate::field::Fields;
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
@@ -39,7 +39,11 @@ pub(super) fn stored(
         (Some(Some(whole)), selected) => cut(whole, selected),
     };
     let is_repeatable = is_repeatable && body == Body::Stored;
-    Delivery { is_repeatable, ..close(context, head, body, status, served) }
+    let delivery = close(context, head, body, status, served);
+    let is_for_all = context.class.is_some_and(|class| class.scope == Scope::Public) && context.waited.is_none();
+    let is_same = is_repeatable && is_for_all && delivery.body == Body::Stored && served == Served::Fresh;
+    let same_until = is_same.then(|| ready::next_second(entry.meta.received, now));
+    Delivery { is_repeatable, same_until, ..delivery }
 }
 
 /// An answer that was just fetched.
@@ -117,7 +121,7 @@ pub(super) fn gateway_failure(failure: FetchFailure, name: &str, status: CacheSt
     let mut head = ResponseHead { status: code, fields: plain_text() };
     head.fields.set("cache-status", status.member(name));
     let body = Body::Text(format!("{text}\n"));
-    Delivery { head, body, status, served: Served::Failed, is_repeatable: false }
+    Delivery { head, body, status, served: Served::Failed, is_repeatable: false, same_until: None }
 }
 
 const fn gateway(failure: FetchFailure) -> (u16, &'static str) {
@@ -301,7 +305,7 @@ fn close(context: &Context<'_>, mut head: ResponseHead, body: Body, status: Cach
         status.write(line, context.rules.tier.cache_name());
     });
     let body = if context.request.method == "HEAD" { Body::Empty } else { body };
-    Delivery { head, body, status, served, is_repeatable: false }
+    Delivery { head, body, status, served, is_repeatable: false, same_until: None }
 }
 
 /// What the policy writes over the origin's own word.

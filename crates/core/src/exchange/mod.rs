@@ -5,6 +5,7 @@ mod entry;
 mod fetch;
 mod fill;
 mod lookup;
+mod ready;
 pub(crate) mod receive;
 mod sliced;
 
@@ -25,6 +26,7 @@ use crate::time::{DeltaSeconds, Timestamp};
 pub use entry::{Found, StoredEntry};
 pub use fetch::{Fetch, OriginRequest, PassReason, USER_FIELD};
 pub use lookup::Lookup;
+pub use ready::{SEEN_COOKIE, SEEN_FIELD};
 pub use sliced::{Piece, SliceFailure, Sliced};
 
 /// What [`Engine::receive`](crate::engine::Engine::receive) says.
@@ -131,6 +133,9 @@ pub struct Delivery {
     /// Whether every other delivery of the same entry has the same head, but for the fields in [`CHANGING`]. A tier may
     /// keep what it made of it.
     pub is_repeatable: bool,
+    /// When the answer to the same question is next another one, where it is the same for all until then; see
+    /// [`Self::good_until`].
+    pub(crate) same_until: Option<Timestamp>,
 }
 
 /// The fields that change from one delivery of an entry to the next.

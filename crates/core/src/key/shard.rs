@@ -26,7 +26,8 @@ impl Shard {
         for (at, byte) in name.bytes().enumerate() {
             if byte == b':' {
                 segment += 1;
-                let is_origin = segment == 2 && name.get(start..at).is_some_and(|part| text::contains(part, ORIGIN_MARK));
+                let is_origin =
+                    segment == 2 && name.get(start..at).is_some_and(|part| text::contains(part, ORIGIN_MARK));
                 segments += usize::from(is_origin);
                 if segment == segments {
                     break;

@@ -28,6 +28,14 @@ pub struct Memory {
     pub ttl: DeltaSeconds,
 }
 
+impl Memory {
+    /// Most bytes that ready answers may take, beside the bodies that they share with what is held.
+    #[must_use]
+    pub const fn ready(&self) -> u64 {
+        self.bytes / 4
+    }
+}
+
 impl Default for EdgeSettings {
     fn default() -> Self {
         Self {
