@@ -3,16 +3,22 @@
 //! [`tier`] is a cache with its store in memory, [`library`] an origin and [`show`] writes down what happened;
 //! `tests/headers.rs` and `tests/world.rs` run them under a fake clock. [`live`] starts the built edge in workerd in front of [`origin`], an HTTP server of
 //! the test's own; `tests/edge_*.rs` use those. [`broken`] is what such a server may say that is no good HTTP,
-//! [`film`] what one says that has a long body.
+//! [`film`] what one says that has a long body, and [`versions`] what one says that names the version it shows.
+//! [`history`] judges what many clients saw of that, each with its [`jar`] of cookies; [`random`] has them do what
+//! nobody foresees.
 
 pub mod broken;
 pub mod film;
+pub mod history;
+pub mod jar;
 pub mod jwt;
 pub mod library;
 pub mod live;
 pub mod origin;
+pub mod random;
 pub mod show;
 pub mod tier;
+pub mod versions;
 
 use tiercel_core::engine::{Engine, Tier};
 use tiercel_core::field::Fields;

@@ -35,6 +35,16 @@ pub fn http_edge() -> PathBuf {
     built("TIERCEL_DIST_HTTP", "dist/http", "cargo xtask build --only edge --policy policies/http.json --out dist/http")
 }
 
+/// The edge of tests/policies/history.json: `$TIERCEL_DIST_HISTORY/edge`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn history_edge() -> PathBuf {
+    let how = "cargo xtask build --only edge --policy tests/policies/history.json --out dist/history";
+    built("TIERCEL_DIST_HISTORY", "dist/history", how)
+}
+
 fn built(variable: &str, usual: &str, how: &str) -> PathBuf {
     let dist = std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from);
     let edge = root().join(dist).join("edge");
@@ -124,13 +134,27 @@ impl World {
         Self::with(&json!({ "dir": dir, "isolates": isolates }), origin)
     }
 
+    /// The same in several data centres, each with a cache of its own and so many isolates: those of the first come first.
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn across(dir: &Path, colos: usize, isolates: usize, origin: Origin) -> Self {
+        Self::begin(colos, &json!({ "dir": dir, "isolates": isolates }), origin)
+    }
+
     /// The same with settings of the edge of your own; tools/world/config.mjs lists them.
     ///
     /// # Panics
     /// When it does not start; the reason is on stderr.
     #[must_use]
     pub fn with(edge: &Value, origin: Origin) -> Self {
+        Self::begin(1, edge, origin)
+    }
+
+    fn begin(colos: usize, edge: &Value, origin: Origin) -> Self {
         let mut config = json!({
+            "colos": colos,
             "edge": { "originUrl": origin.url(), "vars": { "JWT_SECRET": jwt::SECRET } },
             "clock": true,
         });
@@ -182,8 +206,8 @@ impl World {
     /// When there is no answer at all.
     #[must_use]
     pub fn send_to(&self, isolate: usize, method: &str, path: &str, fields: &[&str]) -> Got {
-        let body = if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" };
-        self.send_body(isolate, method, path, fields, body)
+        let answer = self.try_send(isolate, method, path, fields, usual_body(method));
+        answer.unwrap_or_else(|error| panic!("{method} {path}: no answer: {error}"))
     }
 
     /// Sends a request with a body of your own to one isolate.
@@ -192,7 +216,20 @@ impl World {
     /// When there is no answer at all.
     #[must_use]
     pub fn send_body(&self, isolate: usize, method: &str, path: &str, fields: &[&str], body: &str) -> Got {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.edges[isolate]));
+        let answer = self.try_send(isolate, method, path, fields, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: no answer: {error}"))
+    }
+
+    /// The same as [`Self::send_to`].
+    ///
+    /// # Errors
+    /// When there is no answer at all; what is wrong, in words.
+    pub fn try_send_to(&self, isolate: usize, method: &str, path: &str, fields: &[&str]) -> Result<Got, String> {
+        self.try_send(isolate, method, path, fields, usual_body(method))
+    }
+
+    fn try_send(&self, at: usize, method: &str, path: &str, fields: &[&str], body: &str) -> Result<Got, String> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.edges[at]));
         for line in fields {
             let (name, value) = line.split_once(':').expect("a field line is `Name: value`");
             request = request.header(name, value.trim());
@@ -202,13 +239,14 @@ impl World {
         } else {
             self.agent.run(request.body(body.to_owned()).expect("a request"))
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: no answer: {error}"));
+        let mut answer = answer.map_err(|error| error.to_string())?;
         let fields = answer.headers().iter().map(|(n, v)| (n.as_str(), String::from_utf8_lossy(v.as_bytes())));
         let fields: Fields = fields.collect();
         let mut body = Vec::new();
         // A body that breaks off is a matter of the test, not of the client.
         let whole = answer.body_mut().as_reader().read_to_end(&mut body).is_ok();
-        Got { status: answer.status().as_u16(), fields, body: String::from_utf8_lossy(&body).into_owned(), whole }
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok(Got { status: answer.status().as_u16(), fields, body, whole })
     }
 
     /// Gets `path` until it comes from the store, and forgets what the origin saw of that.
@@ -301,7 +339,15 @@ impl World {
     /// # Panics
     /// When there is no such fault.
     pub fn sabotage(&self, faults: &Value) -> Toll {
-        let said = self.tell("sabotage", faults);
+        self.sabotage_at(0, faults)
+    }
+
+    /// The same in one isolate.
+    ///
+    /// # Panics
+    /// When there is no such fault.
+    pub fn sabotage_at(&self, isolate: usize, faults: &Value) -> Toll {
+        let said = self.tell("sabotage", &json!({ "edge": isolate, "faults": faults }));
         let number = |name: &str| said[name].as_u64().expect("a number");
         Toll { struck: number("struck"), instances: number("instances") }
     }
@@ -337,6 +383,10 @@ impl Drop for World {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn usual_body(method: &str) -> &'static str {
+    if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" }
 }
 
 /// The edge tells on stderr of every failure, and failures are what the tests are about.

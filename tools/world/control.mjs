@@ -6,7 +6,8 @@
 //   POST /clock     {"advance_seconds": n}     or {"set_ms": n}, or {"stop": true}: it moves only when told; answers {"now_ms"}
 //   POST /origin    {"down": "error" | "503" | false}
 //   GET  /memory                               {"wasm_bytes": [n]}, one for each isolate of the edge
-//   POST /sabotage  {"store": …, "epochs": …, "wasm": …}   faults of the first edge, see sabotage.js; false for none
+//   POST /sabotage  {"edge": 0, "faults": {"store": …, "epochs": …, "wasm": …}}   faults of one edge, by its place in the
+//                   list; see sabotage.js; false for none
 //   POST /scheduled {"cron": "0 * * * *"}      runs the edge's scheduled handler; answers {"outcome"}
 
 import { createServer } from "node:http";
@@ -62,8 +63,9 @@ export async function openControl(config, miniflare) {
       const told = await Promise.all(edges.map((name) => tell(name, {})));
       return { wasm_bytes: told.map(({ wasm_bytes }) => wasm_bytes) };
     },
-    "POST /sabotage": async (faults) => {
-      const said = await tell(edges[0], { sabotage: faults });
+    "POST /sabotage": async ({ edge, faults }) => {
+      if (!(edge in edges)) throw new Refusal(400, `there is no edge ${edge}`);
+      const said = await tell(edges[edge], { sabotage: faults });
       if (said.error) throw new Refusal(400, said.error);
       return said;
     },

@@ -38,9 +38,9 @@ async function command(request) {
   return Response.json({ now_ms: Date.now(), requests: records, wasm_bytes: wasmMemory() });
 }
 
-let cacheIsOwn = false;
+/** Settled once this data centre's cache is in its place. */
+let ownCache;
 async function useOwnCache(name) {
-  cacheIsOwn = true;
   const own = await caches.open(name);
   Object.defineProperty(caches, "default", { get: () => own, configurable: true });
 }
@@ -55,7 +55,7 @@ function at(host, request) {
 
 async function fetch(request, env, ctx) {
   const { [HARNESS]: harness, ...product } = env;
-  if (harness.cache && !cacheIsOwn) await useOwnCache(harness.cache);
+  if (harness.cache) await (ownCache ??= useOwnCache(harness.cache));
   if (request.headers.get("tiercel-harness") === harness.token) return command(request);
   if (harness.records) {
     if (records.length < MOST_RECORDS) records.push({ method: request.method, url: request.url });

@@ -196,9 +196,10 @@ function answering(status, text) {
   };
 }
 
-/** The bindings, with what is wrong with them. What is mended meanwhile works again for those under way. */
+/** The bindings, with what is wrong with them at the moment of a call: what breaks or is mended meanwhile counts for those
+ *  under way. */
 export function sabotaged(env) {
-  if (!faults.epochs) return env;
+  if (!env.EPOCHS) return env;
   const getByName = (object) => {
     const real = env.EPOCHS.getByName(object);
     return { fetch: (...given) => (faults.epochs ? EPOCHS[faults.epochs]() : real.fetch(...given)) };

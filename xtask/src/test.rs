@@ -143,6 +143,8 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let small = step("dist/edge is small", || sizes::at_most(&dist.join("edge/index_bg.wasm"), LARGEST_EDGE));
     let http = dist.join("http");
     build::build(workspace, &workspace.path("policies/http.json"), &http, &[Part::Edge])?;
+    let history = dist.join("history");
+    build::build(workspace, &workspace.path("tests/policies/history.json"), &history, &[Part::Edge])?;
     let origin = node_tests(workspace, test_scripts(&workspace.path("demo/origin/tests"))).env("TIERCEL_DIST", &dist);
     let worst = accepted.and(small).and(tally.node("the demo's origin", origin));
     ensure!(
@@ -150,7 +152,7 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
         "{E2E} has no test called {EDGE_PREFIX}*"
     );
     let live = cargo(workspace, &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")]);
-    let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http);
+    let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http).env("TIERCEL_DIST_HISTORY", &history);
     worst.and(tally.cargo("the edge", live))
 }
 
