@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::key::Params;
+use crate::text;
 
 /// The parameter that `*` at the end of a pattern fills.
 pub const REST: &str = "rest";
@@ -129,11 +130,11 @@ impl Pattern {
         let mut rest = path;
         self.0.iter().filter_map(move |segment| {
             let after = rest.get(1..).unwrap_or_default();
-            let (text, next) = after.split_at(segment_end(after.as_bytes()));
-            rest = next;
+            let end = segment_end(after.as_bytes());
+            rest = text::from(after, end);
             match segment {
                 PathSegment::Literal(_) => None,
-                PathSegment::Param(_) => Some(text),
+                PathSegment::Param(_) => Some(text::upto(after, end)),
                 PathSegment::Rest => Some(after),
             }
         })
