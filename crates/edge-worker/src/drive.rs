@@ -219,9 +219,8 @@ impl Way {
         if let Some(invalidation) = &conclusion.invalidation {
             // Before the mutation's answer goes out: who made it must not see the old state again.
             let since = now();
-            if !epochs::record(&self.env, &self.context, invalidation, self.engine.policy()).await {
-                conclusion.delivery.purge_pending();
-            }
+            let is_told = epochs::record(&self.env, &self.context, invalidation, self.engine.policy()).await;
+            conclusion.recorded(is_told, self.engine.policy());
             self.took(Phase::Epochs, since);
         }
         send::concluded(self, conclusion, Held::nothing(), answer).await

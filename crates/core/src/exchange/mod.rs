@@ -7,6 +7,7 @@ mod lookup;
 pub(crate) mod receive;
 mod sliced;
 
+use crate::consistency::{CONSISTENCY, Writes};
 use crate::field::Fields;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::field::server_timing::{SERVER_TIMING, ServerTiming};
@@ -14,7 +15,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
 use crate::meta::EntryMeta;
-use crate::policy::ResourceClass;
+use crate::policy::{Policy, ResourceClass};
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
@@ -90,6 +91,17 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
+    /// Completes the answer to a mutation once its purge was recorded, before it goes out. `is_told`: everybody will know
+    /// of it within the policy's bound. Whoever made the change is told what not to take older answers for, wherever.
+    pub fn recorded(&mut self, is_told: bool, policy: &Policy) {
+        if !is_told {
+            self.delivery.purge_pending();
+        }
+        if let Some(Invalidation { names, receipt: Some(receipt), .. }) = &self.invalidation {
+            receipt.1.written(names, receipt.0, is_told, policy, &mut self.delivery.head.fields);
+        }
+    }
+
     /// The names whose purges will concern what is put into the store.
     #[must_use]
     pub fn names_stored(&self) -> Vec<String> {
@@ -136,9 +148,10 @@ pub const CHANGING: [&str; 3] = ["age", "cache-status", SERVER_TIMING];
 
 /// The request fields that decide about an answer from memory, beside the credential. A tier that has a request without
 /// a credential may come with these alone, and with all of them where nothing comes of it.
-pub const DECIDING: [&str; 10] = [
+pub const DECIDING: [&str; 12] = [
     "cache-control",
     "connection",
+    "cookie",
     "if-match",
     "if-modified-since",
     "if-none-match",
@@ -146,6 +159,7 @@ pub const DECIDING: [&str; 10] = [
     "if-unmodified-since",
     "pragma",
     "range",
+    CONSISTENCY,
     "upgrade",
 ];
 
@@ -282,6 +296,8 @@ pub(crate) struct Context<'e> {
     pub(crate) event: Option<DomainEvent>,
     /// Why another request, which this one has waited for, went forward.
     pub(crate) waited: Option<Forward>,
+    /// What the answer must not be older than.
+    pub(crate) writes: Writes,
     /// When the request began.
     pub(crate) began: Timestamp,
 }

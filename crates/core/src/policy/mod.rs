@@ -20,7 +20,7 @@ use route::{Pattern, Router};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Policy {
     pub identity: Option<Identity>,
     /// How long others may still see what was purged, in seconds.
     pub bound: DeltaSeconds,
+    /// How the edge sees to it that whoever changed something reads it.
+    pub token: Token,
     /// How the edge works.
     pub edge: EdgeSettings,
     /// The classes, in order of their names.
@@ -173,6 +175,17 @@ pub struct LocalStore {
     pub ttl: Option<DeltaSeconds>,
 }
 
+/// How whoever changed something is told what it must read from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Token {
+    /// By a cookie and a field.
+    Cookie,
+    /// By a field.
+    Header,
+    /// Not at all.
+    Never,
+}
+
 /// A domain event: a mutation and what it invalidates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -283,7 +296,12 @@ impl Policy {
         }
         let (rules, purge) = if on_device { (&rule.device, Purge::Hard) } else { (&rule.edge, rule.purge) };
         let names = sorted::set(rules.iter().filter_map(|r| r.apply(&params, facts)).collect());
-        Invalidation { purge: (!names.is_empty()).then_some(purge), names, wipe: on_device && rule.wipe }
+        Invalidation {
+            purge: (!names.is_empty()).then_some(purge),
+            names,
+            wipe: on_device && rule.wipe,
+            ..Invalidation::default()
+        }
     }
 
     /// The JSON Pointers that the event wants looked up in the mutation's answer.

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::units::{Size, Span};
-pub use settings::{AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits};
+pub use settings::{
+    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits, TokenDoc,
+};
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.
 #[derive(Debug, Deserialize, JsonSchema)]

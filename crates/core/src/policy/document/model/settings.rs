@@ -39,6 +39,22 @@ pub enum AlgorithmDoc {
 pub struct InvalidationDoc {
     /// Longest time that other readers may still see what was invalidated (default `5s`).
     pub bound: Option<Span>,
+    /// How whoever changed something is kept from older answers, at once and everywhere: `cookie` (default) is by a
+    /// cookie and the field `Tiercel-Consistency` on the answers to mutations, `header` by the field alone, `never` by
+    /// neither.
+    pub token: Option<TokenDoc>,
+}
+
+/// How whoever changed something is kept from older answers.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenDoc {
+    /// By a cookie and a field.
+    Cookie,
+    /// By a field.
+    Header,
+    /// Not at all.
+    Never,
 }
 
 /// How the edge works.
