@@ -124,13 +124,27 @@ impl World {
         Self::with(&json!({ "dir": dir, "isolates": isolates }), origin)
     }
 
+    /// The same in several data centres, each with a cache of its own and so many isolates: those of the first come first.
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn across(dir: &Path, colos: usize, isolates: usize, origin: Origin) -> Self {
+        Self::begin(colos, &json!({ "dir": dir, "isolates": isolates }), origin)
+    }
+
     /// The same with settings of the edge of your own; tools/world/config.mjs lists them.
     ///
     /// # Panics
     /// When it does not start; the reason is on stderr.
     #[must_use]
     pub fn with(edge: &Value, origin: Origin) -> Self {
+        Self::begin(1, edge, origin)
+    }
+
+    fn begin(colos: usize, edge: &Value, origin: Origin) -> Self {
         let mut config = json!({
+            "colos": colos,
             "edge": { "originUrl": origin.url(), "vars": { "JWT_SECRET": jwt::SECRET } },
             "clock": true,
         });
