@@ -196,16 +196,25 @@ impl World {
     /// When there is no answer at all.
     #[must_use]
     pub fn send_to(&self, isolate: usize, method: &str, path: &str, fields: &[&str]) -> Got {
+        let body = if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" };
+        self.send_body(isolate, method, path, fields, body)
+    }
+
+    /// Sends a request with a body of your own to one isolate.
+    ///
+    /// # Panics
+    /// When there is no answer at all.
+    #[must_use]
+    pub fn send_body(&self, isolate: usize, method: &str, path: &str, fields: &[&str], body: &str) -> Got {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.edges[isolate]));
         for line in fields {
             let (name, value) = line.split_once(':').expect("a field line is `Name: value`");
             request = request.header(name, value.trim());
         }
-        let body = if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" };
         let answer = if body.is_empty() {
             self.agent.run(request.body(()).expect("a request"))
         } else {
-            self.agent.run(request.body(body).expect("a request"))
+            self.agent.run(request.body(body.to_owned()).expect("a request"))
         };
         let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: no answer: {error}"));
         let fields = answer.headers().iter().map(|(n, v)| (n.as_str(), String::from_utf8_lossy(v.as_bytes())));
@@ -244,14 +253,19 @@ impl World {
         }
     }
 
+    /// Where an isolate listens: host and port.
+    #[must_use]
+    pub fn address(&self, isolate: usize) -> &str {
+        self.edges[isolate].trim_start_matches("http://")
+    }
+
     /// Sends bytes as they are and reads what comes until the connection closes, or for five seconds.
     ///
     /// # Panics
     /// When there is no connection.
     #[must_use]
     pub fn raw(&self, bytes: &[u8]) -> String {
-        let address = self.edges[0].trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).expect("the edge listens");
+        let mut stream = TcpStream::connect(self.address(0)).expect("the edge listens");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
         // It may refuse before it has read everything.
         let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));

@@ -19,6 +19,8 @@ pub struct Arrived {
     pub target: String,
     /// Every field.
     pub fields: Fields,
+    /// The body, where it has a length.
+    pub body: String,
 }
 
 impl Arrived {
@@ -192,8 +194,9 @@ fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Arrived>> {
         }
     }
     let length = fields.get("content-length").and_then(|l| l.parse::<u64>().ok()).unwrap_or(0);
-    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
-    Ok(Some(Arrived { method, target, fields }))
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body)?;
+    Ok(Some(Arrived { method, target, fields, body: String::from_utf8_lossy(&body).into_owned() }))
 }
 
 fn write(shared: &Shared, mut stream: TcpStream, arrived: &Arrived, reply: Reply) -> std::io::Result<()> {

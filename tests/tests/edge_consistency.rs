@@ -101,7 +101,7 @@ fn whoever_writes_reads_it_everywhere() {
     let mut jar = Jar::default();
     jar.take(&mutation);
     assert_eq!((mutation.status, jar.0.len()), (200, 1), "{mutation:?}");
-    assert!(mutation.fields.all("set-cookie").any(|line| line.ends_with("; Max-Age=30")), "{mutation:?}");
+    assert!(mutation.fields.all("set-cookie").any(|line| line.ends_with("; Max-Age=40")), "{mutation:?}");
     assert!(mutation.fields.all("set-cookie").any(|line| line == "session=s"), "the origin's own stays: {mutation:?}");
     assert!(!format!("{:?}{}", jar.0, token(&mutation)).contains("abc123"), "it names nobody");
     world.origin.take_log();

@@ -109,7 +109,7 @@ impl Writes {
         let now = now.as_millis();
         let is_pending = token.starts_with('b');
         let marks = token.get(1..).unwrap_or_default();
-        let oldest = digits(now.saturating_sub(lasts(is_pending, policy.bound).get() * 1000), MOMENT);
+        let oldest = digits(now.saturating_sub(lasts(is_pending, policy).get() * 1000), MOMENT);
         // Nobody has written in the future; another machine's clock may be ahead.
         let newest = digits(now + SKEW + 1, MOMENT);
         let is_form = (is_pending || token.starts_with('a')) && !marks.is_empty() && marks.len() % MARK == 0;
@@ -166,7 +166,7 @@ impl Writes {
             marks.push_str(EVERYTHING);
         }
         let is_pending = self.is_pending || !is_told;
-        let seconds = lasts(is_pending, policy.bound);
+        let seconds = lasts(is_pending, policy);
         let token = [if is_pending { "b" } else { "a" }, &marks].concat();
         let mut member = [&token, ";max-age="].concat();
         push_number(&mut member, seconds.get() as i64);
@@ -188,9 +188,9 @@ impl Writes {
     }
 }
 
-/// How long a token counts: until every isolate has learnt of the purge, several times over.
-pub(crate) const fn lasts(is_pending: bool, bound: DeltaSeconds) -> DeltaSeconds {
-    if is_pending { PENDING } else { DeltaSeconds::new(bound.get() * 4 + 10) }
+/// How long a token counts: until the purge was recorded, and every isolate has learnt of it several times over.
+pub(crate) const fn lasts(is_pending: bool, policy: &Policy) -> DeltaSeconds {
+    if is_pending { PENDING } else { DeltaSeconds::new(policy.bound.get() * 4 + policy.record_timeout.get() + 5) }
 }
 
 /// Each mark of a list. One compares with a bare moment as its own does; of the same one it is the greater.

@@ -12,9 +12,11 @@
 //! No I/O and no clock: the tier asks, tells and waits.
 
 use std::collections::HashMap;
+use std::ops::BitOr;
 
 use crate::invalidation::{Epoch, Purge, TagEpochs};
 use crate::key::{SHARDS, Shard};
+use crate::sorted::sorted;
 use crate::time::{DeltaSeconds, Timestamp};
 
 mod wire;
@@ -60,6 +62,14 @@ impl Shards {
     /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Shard> {
         Shard::all().filter(move |shard| self.0 & (1 << shard.index()) != 0)
+    }
+}
+
+impl BitOr for Shards {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -364,9 +374,8 @@ impl Known {
         if self.names.len() <= MOST_KNOWN {
             return;
         }
-        let mut moments: Vec<Timestamp> = self.names.values().map(Name::purged).collect();
-        let (_, cut, _) = moments.select_nth_unstable(self.names.len() - MOST_IN_FEED);
-        let cut = *cut;
+        let moments = sorted(self.names.values().map(Name::purged).collect());
+        let cut = moments[self.names.len() - MOST_IN_FEED];
         // Nobody else knows what is untold.
         let untold = |name: &String| self.untold.iter().any(|untold| untold.name == *name);
         self.names.retain(|name, known| known.purged() > cut || untold(name));

@@ -199,7 +199,7 @@ impl Explainer<'_> {
             Token::Header => "the field Tiercel-Consistency, sent back",
             Token::Never => "nothing but the bound",
         };
-        let lasts = write_span(consistency::lasts(false, self.policy.bound));
+        let lasts = write_span(consistency::lasts(false, self.policy));
         let value = match self.policy.token {
             Token::Never => by.to_owned(),
             Token::Cookie | Token::Header => format!("by {by}, for {lasts}"),

@@ -1,6 +1,7 @@
 //! Message heads as data. Bodies never enter the core.
 
 use crate::field::Fields;
+use crate::text;
 
 /// The head of a request, as a tier received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,13 +47,13 @@ impl Target {
     #[must_use]
     pub fn parse(url: &str) -> Self {
         let url = url.split('#').next().unwrap_or(url);
-        let authority = url.find("://").map_or(0, |at| at + 3);
-        let path_at = match url[authority..].find(['/', '?']) {
+        let authority = text::find(url, "://").map_or(0, |at| at + 3);
+        let path_at = match text::from(url, authority).find(['/', '?']) {
             _ if url.starts_with('/') => 0,
             Some(at) => authority + at,
             None => url.len(),
         };
-        let (origin, rest) = url.split_at(path_at);
+        let (origin, rest) = (text::upto(url, path_at), text::from(url, path_at));
         let (path, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (rest, None),

@@ -9,6 +9,7 @@ use crate::field::Fields;
 use crate::key::CacheKey;
 use crate::slice::Slicing;
 use crate::sorted;
+use crate::text;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The private field of a stored response. Stripped on delivery.
@@ -101,7 +102,7 @@ pub(crate) fn groups(name: &str, tags: Vec<String>) -> Vec<String> {
     let mut groups = tags;
     groups.push(name.to_owned());
     let ends = name.match_indices(':').map(|(at, _)| at).skip(1);
-    groups.extend(ends.map(|end| name[..end].to_owned()));
+    groups.extend(ends.map(|end| text::upto(name, end).to_owned()));
     sorted::set(groups)
 }
 

@@ -8,14 +8,16 @@ use tiercel_core::field::server_timing::{Phase, ServerTiming};
 use tiercel_core::flights::Role;
 use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
+use tiercel_core::operator::operation;
 use tiercel_core::principal::Credential;
 use tiercel_core::time::Timestamp;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Response;
 
 use crate::origin::Answer;
 use crate::runtime::{Context, Env, Result, Work};
 use crate::store::Held;
-use crate::{auth, behind, convert, deciding, epochs, facts, flights, memory, now, origin, send, store};
+use crate::{auth, behind, convert, deciding, epochs, facts, flights, memory, now, operator, origin, send, store};
 
 /// What a request needs from beginning to end.
 pub(crate) struct Way {
@@ -54,6 +56,9 @@ pub(crate) fn drive(engine: &'static Engine, request: web_sys::Request, env: Env
         return Driven::Ready(response);
     }
     let head = convert::request_head(&request);
+    if operation(engine.policy(), &head.target.path).is_some() {
+        return Driven::Later(Box::pin(async move { operator::answer(&head, &request, &env, &context).await }));
+    }
     let asks_who = engine.asks_who(&head.method, &head.target);
     let way = Way { engine, env, context, request, timing: RefCell::default() };
     if asks_who {
@@ -208,20 +213,39 @@ impl Way {
 
     /// Sends a request on as it came, for as long as its client waits.
     async fn pass(&self, fetch: Fetch<'static>) -> Result<Response> {
+        if fetch.is_mutation() {
+            return self.mutate(fetch).await;
+        }
         let since = now();
-        let (mut conclusion, answer) = conclude(&self.env, fetch, Some(&self.request)).await;
+        let (conclusion, answer) = conclude(&self.env, fetch, Some(&self.request)).await;
         self.took(Phase::Origin, since);
-        let answer = match answer {
+        match answer {
             // A WebSocket: the runtime's own response carries it, and no other can.
-            Some(answer) if answer.head.status == 101 => return Ok(answer.response),
-            other => other,
-        };
-        if let Some(invalidation) = &conclusion.invalidation {
-            // Before the mutation's answer goes out: who made it must not see the old state again.
-            let since = now();
-            let is_told = epochs::record(&self.env, &self.context, invalidation, self.engine.policy()).await;
-            conclusion.recorded(is_told, self.engine.policy());
-            self.took(Phase::Epochs, since);
+            Some(answer) if answer.head.status == 101 => Ok(answer.response),
+            answer => send::concluded(self, conclusion, Held::nothing(), answer).await,
+        }
+    }
+
+    /// Sends a mutation on. What it makes untrue is made known although its client has gone, and before its answer goes
+    /// out: who made it must not see the old state again.
+    async fn mutate(&self, fetch: Fetch<'static>) -> Result<Response> {
+        let (env, context) = (self.env.clone(), JsCast::unchecked_into(JsValue::clone(&self.context)));
+        // The object, not its method: the body is sent, not copied.
+        let request = Clone::clone(&self.request);
+        let (policy, began) = (self.engine.policy(), now());
+        let mutated = behind::hand_over(&self.context, move |hand| async move {
+            let (mut conclusion, answer) = conclude(&env, fetch, Some(&request)).await;
+            let answered = now();
+            if let Some(invalidation) = &conclusion.invalidation {
+                let is_told = epochs::record(&env, &context, invalidation, policy).await;
+                conclusion.recorded(is_told, policy);
+            }
+            hand.over((conclusion, answer, answered));
+        });
+        let (conclusion, answer, answered) = mutated.await.ok_or("the answer was lost")?;
+        self.timing.borrow_mut().ended(Phase::Origin, began, answered);
+        if conclusion.invalidation.is_some() {
+            self.took(Phase::Epochs, answered);
         }
         send::concluded(self, conclusion, Held::nothing(), answer).await
     }

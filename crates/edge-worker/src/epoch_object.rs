@@ -1,22 +1,34 @@
 //! The Durable Object that holds the epochs of one shard. `epochs` is its only caller, and says what they say to one
-//! another: core/src/epochs/wire.rs.
+//! another: core/src/epochs/wire.rs. Where a zone is configured, its alarm has Cloudflare remove what was purged
+//! (core/src/hygiene.rs).
 
 use js_sys::{Array, Promise};
 use tiercel_core::epochs::{Asked, MOST_IN_FEED};
+use tiercel_core::hygiene::{self, Next};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 use worker_sys::{DurableObjectState, SqlStorage};
 
 use crate::now;
-use crate::runtime::{Env, Result, promise};
+use crate::runtime::{Env, Result, promise, report};
 
 /// `born` is when there was nothing yet.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS epochs (name TEXT, purge TEXT, at INTEGER, PRIMARY KEY (name, purge)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS by_moment ON epochs (at);
+    CREATE TABLE IF NOT EXISTS cleaned (at INTEGER);
+    INSERT INTO cleaned SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM cleaned);
     CREATE TABLE IF NOT EXISTS born (at INTEGER);
     INSERT INTO born SELECT ? WHERE NOT EXISTS (SELECT 1 FROM born)";
+/// The hard purges after ?1 of which Cloudflare has not been told, the earliest first: the moment of the last one, and
+/// their names.
+const DIRTY: &str = "
+    SELECT max(at) || group_concat(char(10) || name, '') AS lines
+    FROM (SELECT name, at FROM epochs WHERE at > max(?1, (SELECT at FROM cleaned)) AND purge = 'h' ORDER BY at LIMIT ?2)";
+const CLEANED: &str = "UPDATE cleaned SET at = ?";
+/// How long purges are gathered before the first call, in milliseconds.
+const GATHER: u64 = 1_000;
 /// `max`: a clock that steps back must not make a later purge an earlier one.
 const PURGE: &str = "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
 /// The newest first. Where there are more than fit, those of the last moment may not all be there.
@@ -25,6 +37,26 @@ const FEED: &str = "
         || coalesce(group_concat(name || char(9) || at || char(9) || purge || char(10), ''), '') AS lines
     FROM (SELECT * FROM epochs WHERE at >= ?2 ORDER BY at DESC LIMIT ?3 + 1)";
 const OF_NAME: &str = "SELECT group_concat(name || char(9) || at || char(9) || purge || char(10), '') AS lines FROM epochs WHERE name = ?";
+
+#[wasm_bindgen(inline_js = r#"
+export async function arm(storage, millis) {
+  if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + millis);
+}
+export async function clean(env, tags) {
+  const url = `${env.CLOUDFLARE_API_URL ?? "https://api.cloudflare.com/client/v4"}/zones/${env.CLOUDFLARE_ZONE_ID}/purge_cache`;
+  const headers = { Authorization: `Bearer ${env.CLOUDFLARE_PURGE_TOKEN}`, "Content-Type": "application/json" };
+  const body = JSON.stringify({ tags: tags.split("\n") });
+  const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(10_000) });
+  await answer.body?.cancel();
+  return [answer.status, Number(answer.headers.get("retry-after"))];
+}
+"#)]
+extern "C" {
+    /// Sets the alarm in so many milliseconds, unless one is set.
+    fn arm(storage: &JsValue, millis: f64) -> Promise;
+    /// Has Cloudflare purge the tags: status and `Retry-After` of its answer.
+    fn clean(env: &Env, tags: &str) -> Promise;
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -37,6 +69,8 @@ extern "C" {
 #[wasm_bindgen]
 pub struct TagEpochs {
     sql: SqlStorage,
+    storage: JsValue,
+    env: Env,
 }
 
 #[wasm_bindgen]
@@ -46,21 +80,25 @@ impl TagEpochs {
     /// # Errors
     /// When the tables cannot be made.
     #[wasm_bindgen(constructor)]
-    pub fn new(state: &DurableObjectState, _env: &Env) -> Result<Self> {
-        let sql = state.storage()?.sql();
+    pub fn new(state: &DurableObjectState, env: &Env) -> Result<Self> {
+        let storage = state.storage()?;
+        let sql = storage.sql();
         sql.exec(TABLES, Array::of1(&moment()))?;
-        Ok(Self { sql })
+        Ok(Self { sql, storage: storage.into(), env: env.clone() })
     }
 
     /// Answers the question in the body. Fails when it is none, and as the storage does.
     pub fn fetch(&self, request: Request) -> Promise {
-        let sql = self.sql.clone();
+        let (sql, storage, env) = (self.sql.clone(), self.storage.clone(), self.env.clone());
         promise(Box::pin(async move {
             let text = JsFuture::from(request.text()?).await?.as_string().unwrap_or_default();
             let asked = Asked::read(&text).ok_or("that is no question")?;
             let now = moment();
             for (name, purge) in &asked.purges {
                 sql.exec(PURGE, Array::of3(&(*name).into(), &(*purge).into(), &now))?;
+            }
+            if !asked.purges.is_empty() && env.get("CLOUDFLARE_ZONE_ID").is_string() {
+                JsFuture::from(arm(&storage, GATHER as f64)).await?;
             }
             let since = asked.since.as_millis() as f64;
             let mut answer = lines(&sql, FEED, Array::of3(&now, &since.into(), &(MOST_IN_FEED as f64).into()))?;
@@ -70,6 +108,39 @@ impl TagEpochs {
             Response::new_with_opt_str(Some(&answer)).map(Into::into)
         }))
     }
+
+    /// Hygiene: has Cloudflare remove what was purged.
+    pub fn alarm(&self) -> Promise {
+        let (sql, storage, env) = (self.sql.clone(), self.storage.clone(), self.env.clone());
+        promise(Box::pin(async move {
+            match clean_up(&sql, &env).await? {
+                Some(millis) => JsFuture::from(arm(&storage, millis as f64)).await,
+                None => Ok(JsValue::UNDEFINED),
+            }
+        }))
+    }
+}
+
+/// Has Cloudflare remove what was purged since the last time, and says when the next time is, if there is one.
+async fn clean_up(sql: &SqlStorage, env: &Env) -> Result<Option<u64>> {
+    let oldest = now().as_millis().saturating_sub(hygiene::OLDEST) as f64;
+    let dirty = lines(sql, DIRTY, Array::of2(&oldest.into(), &(hygiene::MOST_TAGS as f64).into()))?;
+    let Some((last, tags)) = dirty.split_once('\n') else { return Ok(None) };
+    let answer = JsFuture::from(clean(env, tags)).await.map(|answer| Array::from(&answer));
+    let said = |at| answer.as_ref().ok().and_then(|answer: &Array| answer.get(at).as_f64()).filter(|it| it.is_finite());
+    let rate = env.get("CLOUDFLARE_PURGES_A_MINUTE").as_string().and_then(|rate| rate.parse().ok());
+    let interval = hygiene::interval(rate.unwrap_or(hygiene::USUAL_RATE));
+    let next = hygiene::next(said(0).map(|status| status as u16), said(1).map(|seconds| seconds as u64), interval);
+    if let Next::Again(millis) = next {
+        return Ok(Some(millis));
+    }
+    if next == Next::Never {
+        report(
+            "tiercel: Cloudflare refuses to purge by tag: see CLOUDFLARE_ZONE_ID and CLOUDFLARE_PURGE_TOKEN in docs/deploying.md",
+        );
+    }
+    sql.exec(CLEANED, Array::of1(&last.into()))?;
+    Ok(Some(interval))
 }
 
 fn lines(sql: &SqlStorage, query: &str, values: Array) -> Result<String> {

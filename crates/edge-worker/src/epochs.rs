@@ -14,12 +14,14 @@ use tiercel_core::policy::Policy;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
+use crate::behind::hand_over;
 use crate::now;
 use crate::runtime::{Context, Env, in_millis, pause, report, report_thrown, wait_until};
 
-/// Pauses before a purge that could not be recorded is told again, in milliseconds. The runtime ends what goes on
-/// behind an answer after 30 s.
-const PAUSES: [u64; 6] = [250, 500, 1_000, 2_000, 4_000, 8_000];
+/// Shortest and longest pause before a purge that could not be recorded is told again, in milliseconds.
+const PAUSES: (u64, u64) = (250, 1_000);
+/// How long that goes on behind an answer, in milliseconds. The runtime ends it after 30 s.
+const BEHIND: u64 = 25_000;
 
 thread_local! {
     static KNOWN: RefCell<Knowledge> = RefCell::default();
@@ -100,32 +102,37 @@ pub(crate) fn since_slice(sliced: &Sliced, requested: Timestamp) -> TagEpochs {
     KNOWN.with_borrow(|known| known.hits(&sliced.groups(), requested))
 }
 
-/// Makes a purge known: here at once, and everywhere within the bound. `false` when not every object could be told in
-/// time; they are told behind the answer.
+/// Makes a purge known: here at once, and everywhere within the bound from the moment that this returns. `false` when
+/// not every object could be told in the policy's time; they are told behind the answer.
 pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalidation, policy: &'static Policy) -> bool {
     let Some(purge) = invalidation.purge else { return true };
-    let names = invalidation.names.clone();
-    KNOWN.with_borrow_mut(|known| known.record(&names, purge, now()));
-    let told = ask(env, untold(&names), &[], patience(policy), policy).await;
-    let is_told = untold(&names).is_empty();
-    let env = env.clone();
-    wait_until(context, async move {
-        // What the data centre has is older than the purge.
-        leave_copies(told, policy).await;
-        for millis in PAUSES {
-            let late = untold(&names);
-            if late.is_empty() {
-                return;
+    let (env, names, began) = (env.clone(), invalidation.names.clone(), now());
+    KNOWN.with_borrow_mut(|known| known.record(&names, purge, began));
+    let recorded = hand_over(context, move |hand| async move {
+        let mut told = ask(&env, untold(&names), &[], patience(policy), policy).await;
+        let mut waiting = Some(hand);
+        let mut millis = PAUSES.0;
+        while !untold(&names).is_empty() {
+            let waited = now().as_millis().saturating_sub(began.as_millis());
+            let patient = policy.record_timeout.get() * 1000;
+            if let Some(hand) = waiting.take_if(|_| waited >= patient) {
+                hand.over(false);
+            }
+            if waited >= patient + BEHIND {
+                report("tiercel: a purge was not recorded; it is told with the next question of this isolate");
+                break;
             }
             pause(millis).await;
-            leave_copies(ask(&env, late, &[], patience(policy), policy).await, policy).await;
+            millis = PAUSES.1.min(millis * 2);
+            told = told | ask(&env, untold(&names), &[], patience(policy), policy).await;
         }
-        if untold(&names).is_empty() {
-            return;
+        if let Some(hand) = waiting {
+            hand.over(true);
         }
-        report("tiercel: a purge was not recorded; it is told with the next question of this isolate");
+        // What the data centre has is older than the purge.
+        leave_copies(told, policy).await;
     });
-    is_told
+    recorded.await.unwrap_or(false)
 }
 
 fn judge(found: &Found, now: Timestamp, policy: &Policy) -> Judgement {

@@ -1,7 +1,8 @@
 //! Looks facts up in the JSON answer of a mutation.
 
-use js_sys::{Array, JSON, Reflect};
+use js_sys::{Array, JSON, JsString, Reflect};
 use tiercel_core::invalidation::Facts;
+use tiercel_core::text;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
@@ -16,7 +17,7 @@ pub(crate) async fn look_up(pointers: &[String], response: &Response) -> Facts {
         return facts;
     }
     let length = response.headers().get("content-length").ok().flatten().and_then(|l| l.parse::<u64>().ok());
-    let json = response.headers().get("content-type").ok().flatten().is_some_and(|t| t.contains("json"));
+    let json = response.headers().get("content-type").ok().flatten().is_some_and(|t| text::contains(&t, "json"));
     if !json || length.is_none_or(|l| l > LONGEST) {
         return facts;
     }
@@ -35,11 +36,10 @@ pub(crate) async fn look_up(pointers: &[String], response: &Response) -> Facts {
 }
 
 /// One string, or the strings of an array; anything else is no fact.
-fn strings_at(body: &JsValue, pointer: &str) -> Option<Vec<String>> {
+pub(crate) fn strings_at(body: &JsValue, pointer: &str) -> Option<Vec<String>> {
     let mut value = body.clone();
     for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        value = Reflect::get(&value, &JsValue::from(step)).ok()?;
+        value = Reflect::get(&value, &JsString::from(step).replace_all("~1", "/").replace_all("~0", "~")).ok()?;
     }
     if let Some(text) = value.as_string() {
         return Some(vec![text]);

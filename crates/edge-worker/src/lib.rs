@@ -3,7 +3,7 @@
 //! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
 //! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, `flights` is
 //! where requests wait for one another, `origin` the way to the origin, `auth` verifies credentials, `epochs` knows
-//! what was purged, `convert` turns the runtime's objects into the core's data and back.
+//! what was purged, `operator` has something purged, `convert` turns the runtime's objects into the core's data and back.
 
 #[path = "../../shared/allocator.rs"]
 mod allocator;
@@ -20,6 +20,7 @@ mod facts;
 mod fields;
 mod flights;
 mod memory;
+mod operator;
 mod origin;
 mod runtime;
 mod send;

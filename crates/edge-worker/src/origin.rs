@@ -3,6 +3,7 @@
 use js_sys::Promise;
 use tiercel_core::exchange::{FetchFailure, OriginRequest};
 use tiercel_core::head::ResponseHead;
+use tiercel_core::text;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStream, Request, Response};
@@ -99,7 +100,7 @@ fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<
         (binding, wanted.head.target.url())
     } else {
         // What is no URL would be in the log with the path behind it.
-        let base = env.get("ORIGIN_URL").as_string().filter(|base| base.contains("://"));
+        let base = env.get("ORIGIN_URL").as_string().filter(|base| text::contains(base, "://"));
         let base = base.ok_or(
             "neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md",
         )?;

@@ -56,8 +56,8 @@ fn the_written_form() {
     let fields = written(&carried(&[]), &["user:a:stats", "user:a:files"], 0, true);
     let token = "a0mywpiww0gxric0mywpiww04bhhq";
     let cookie =
-        format!("tiercel-seen-0mywpiww0-{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=30; Secure", digest(token));
-    let member = format!("{token};max-age=30");
+        format!("tiercel-seen-0mywpiww0-{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=40; Secure", digest(token));
+    let member = format!("{token};max-age=40");
     assert_eq!(fields, [(CONSISTENCY, &member), ("set-cookie", &cookie)].into_iter().collect());
 
     let pending = written(&carried(&[]), &["user:a:stats"], 0, false);
@@ -69,8 +69,8 @@ fn the_written_form() {
 fn the_policy_says_how() {
     let mut of_http = RequestHead::new("POST", "http://x.example/", Fields::new());
     for (invalidation, has_field, cookie) in [
-        (r#"{ "token": "cookie" }"#, true, Some("Max-Age=30")),
-        (r#"{ "token": "cookie", "bound": "1m" }"#, true, Some("Max-Age=250")),
+        (r#"{ "token": "cookie" }"#, true, Some("Max-Age=40")),
+        (r#"{ "token": "cookie", "bound": "1m" }"#, true, Some("Max-Age=260")),
         (r#"{ "token": "header" }"#, true, None),
         (r#"{ "token": "never" }"#, false, None),
     ] {
@@ -119,7 +119,7 @@ fn what_is_no_token_refuses_everything_so_far() {
 
 #[test]
 fn a_token_is_what_stands_before_its_parameters() {
-    assert!(is_hit("a0mywpiww000001;max-age=30", "any", 0));
+    assert!(is_hit("a0mywpiww000001;max-age=40", "any", 0));
 }
 
 /// (the token's age in milliseconds, whether its purge is known to the objects, whether it counts)
@@ -127,9 +127,9 @@ fn a_token_is_what_stands_before_its_parameters() {
 fn how_long_a_token_counts() {
     for (age, is_told, counts) in [
         (0, true, true),
-        (30_000, true, true),
-        (30_001, true, false),
-        (30_001, false, true),
+        (40_000, true, true),
+        (40_001, true, false),
+        (40_001, false, true),
         (86_400_000, false, true),
         (86_400_001, false, false),
     ] {

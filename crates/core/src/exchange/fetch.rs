@@ -167,6 +167,12 @@ impl<'e> Fetch<'e> {
         self.context.waited.is_some()
     }
 
+    /// Whether it may change something at the origin, so that what it makes untrue must be made known.
+    #[must_use]
+    pub fn is_mutation(&self) -> bool {
+        matches!(self.mode, Mode::Pass(PassReason::Method))
+    }
+
     /// The request to send.
     #[must_use]
     pub fn request(&self) -> OriginRequest {
@@ -252,7 +258,8 @@ impl<'e> Fetch<'e> {
             (Mode::Pass(reason), Outcome::Response(head)) => passed(&context, reason, head, facts, now),
             (Mode::Pass(reason), Outcome::Failed(failure)) => {
                 let fwd = if reason == PassReason::Method { Forward::Method } else { Forward::Bypass };
-                keep(deliver::failure(&context, failure, CacheStatus::forward(fwd)))
+                let delivery = deliver::failure(&context, failure, CacheStatus::forward(fwd));
+                Conclusion { delivery, store: StoreAction::Keep, invalidation: perhaps_done(&context) }
             }
             (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, epochs, now),
             (Mode::Fill(fill), Outcome::Response(head)) => match slice.filter(|_| head.status == 206) {
@@ -364,6 +371,14 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
         found.purge = Some(Purge::Hard);
     }
     (found.wipe || !found.names.is_empty()).then_some(found)
+}
+
+/// What a mutation makes untrue if it was done, though no answer came: that is asked for anew, and served meanwhile where
+/// the origin still fails. A device asks the edge.
+fn perhaps_done(context: &Context<'_>) -> Option<Invalidation> {
+    let event = context.event.as_ref().filter(|_| context.rules.tier.is_shared())?;
+    let Invalidation { names, .. } = context.rules.invalidate(event, &Facts::default());
+    (!names.is_empty()).then_some(Invalidation { names, purge: Some(Purge::Soft), ..Invalidation::default() })
 }
 
 /// The key of a GET for this URL, where the origin's word rules.

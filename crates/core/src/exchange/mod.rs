@@ -19,6 +19,7 @@ use crate::policy::{Policy, ResourceClass};
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
+use crate::text;
 use crate::time::{DeltaSeconds, Timestamp};
 
 pub use entry::{Found, StoredEntry};
@@ -198,7 +199,8 @@ impl Delivery {
     /// The members of `Cache-Status` before ours, and the name in ours.
     fn members(&self) -> (&str, &str) {
         let line = self.head.fields.get("cache-status").unwrap_or_default();
-        let (upstream, own) = line.split_at(line.rfind(", ").map_or(0, |at| at + 2));
+        let at = text::rfind(line, ", ").map_or(0, |at| at + 2);
+        let (upstream, own) = (text::upto(line, at), text::from(line, at));
         (upstream, own.split(';').next().unwrap_or_default())
     }
 }

@@ -14,6 +14,7 @@ use crate::policy::{Anonymous, Authority, ORIGIN, PATH, QUERY, Query, ResourceCl
 use crate::principal::{Credential, Principal};
 use crate::ruleset::Ruleset;
 use crate::sorted::sorted;
+use crate::text;
 use crate::time::Timestamp;
 
 /// Total length of a request's fields, in bytes, above which nothing is looked up.
@@ -144,17 +145,17 @@ fn refusal(context: &Context<'_>, status: u16, reason: &'static str, text: &str)
 /// exempt: it is compared as a whole with the verified one.
 fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
     // Most paths hold nothing of what is looked for below.
-    if !path.contains(['%', '\\']) && !path.contains("//") && !path.contains("/.") {
+    if !path.contains(['%', '\\']) && !text::contains(path, "//") && !text::contains(path, "/.") {
         return false;
     }
     let owner = pattern.params().position(|p| p == USER_ID);
     let owner_at = owner.map(|_| pattern.to_string().split('/').position(|s| s == ":userId"));
     path.split('/').enumerate().any(|(at, segment)| {
         let lower = segment.to_ascii_lowercase();
-        let encoded = ["%2f", "%5c"].iter().any(|e| lower.contains(e)) && owner_at != Some(Some(at));
-        let dots = matches!(lower.replace("%2e", ".").as_str(), "." | "..");
-        encoded || dots || segment.contains('\\')
-    }) || path.contains("//")
+        let encoded = ["%2f", "%5c"].iter().any(|e| text::contains(&lower, e)) && owner_at != Some(Some(at));
+        let dots = matches!(lower.as_str(), "." | ".." | "%2e" | "%2e." | ".%2e" | "%2e%2e");
+        encoded || dots || text::has(segment, b'\\')
+    }) || text::contains(path, "//")
 }
 
 fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
@@ -172,7 +173,7 @@ fn path_params(pattern: &Pattern, values: &[&str]) -> Option<Params> {
 
 /// Percent-decoding that refuses what it cannot read.
 fn decode(raw: &str) -> Option<Cow<'_, str>> {
-    if !raw.contains('%') {
+    if !text::has(raw, b'%') {
         return Some(Cow::Borrowed(raw));
     }
     let bytes = raw.as_bytes();
@@ -197,7 +198,7 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
         }
         Query::All => {
             // Where the origin rules it sees the query as it is, and so does the key.
-            if class.authority == Authority::Origin || !query.contains('&') {
+            if class.authority == Authority::Origin || !text::has(query, b'&') {
                 params.set(QUERY, target.query.as_deref());
             } else {
                 let pairs: Vec<&str> = sorted(query.split('&').filter(|pair| !pair.is_empty()).collect());

@@ -3,6 +3,7 @@
 //! ABNF: `Cache-Control = #cache-directive`, `cache-directive = token [ "=" ( token / quoted-string ) ]`
 
 use super::{Fields, split_list};
+use crate::text;
 use crate::time::DeltaSeconds;
 
 /// The directives that a cache acts on, of a request or of a response.
@@ -89,8 +90,8 @@ impl CacheControl {
         for directive in split_list(line) {
             match directive.bytes().position(|byte| byte == b'=') {
                 Some(at) => {
-                    let value = unquote(directive[at + 1..].trim_ascii_start());
-                    self.apply(directive[..at].trim_ascii_end(), Some(value));
+                    let value = unquote(text::from(directive, at + 1).trim_ascii_start());
+                    self.apply(text::upto(directive, at).trim_ascii_end(), Some(value));
                 }
                 None => self.apply(directive, None),
             }

@@ -3,6 +3,7 @@
 //! ABNF: `entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE`
 
 use super::Fields;
+use crate::text;
 
 /// An entity tag, strong or weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ fn tags(list: &str) -> impl Iterator<Item = EntityTag<'_>> {
             let closed = opened.and_then(|tag| Some(rest.len() - tag.len() + tag.find('"')? + 1));
             // What is no tag ends at the next comma.
             let end = closed.unwrap_or_else(|| rest.find(',').unwrap_or(rest.len()));
-            let (member, after) = rest.split_at(end);
+            let (member, after) = (text::upto(rest, end), text::from(rest, end));
             let ends = after.trim_ascii_start();
             if ends.is_empty() || ends.starts_with(',') {
                 rest = after;
@@ -77,7 +78,7 @@ fn tags(list: &str) -> impl Iterator<Item = EntityTag<'_>> {
                     return Some(tag);
                 }
             } else {
-                rest = &after[after.find(',').unwrap_or(after.len())..];
+                rest = text::from(after, after.find(',').unwrap_or(after.len()));
             }
         }
     })

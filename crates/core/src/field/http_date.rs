@@ -2,6 +2,7 @@
 //!
 //! Example: `Sun, 06 Nov 1994 08:49:37 GMT`
 
+use crate::text;
 use crate::time::Timestamp;
 
 /// From the first day of the Unix epoch.
@@ -40,7 +41,7 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 }
 
 fn exactly(text: &str) -> Option<Timestamp> {
-    let date = match text.split_once(", ") {
+    let date = match text::split_once(text, ", ") {
         None => Date::read(text, ASCTIME)?,
         Some((weekday, _)) if weekday.len() == 3 => Date::read(text, IMF_FIXDATE)?,
         Some((weekday, rest)) => {

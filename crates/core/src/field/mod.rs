@@ -11,6 +11,8 @@ pub mod targeted;
 
 use core::fmt;
 
+use crate::text;
+
 /// Fields that never go beyond one connection or one proxy.
 const HOP_BY_HOP: [&str; 10] = [
     "connection",
@@ -71,7 +73,7 @@ impl Fields {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = String::with_capacity(self.text.len() + 2 * self.lines.len());
-        for (name, value) in self.iter().filter(|(name, value)| !name.contains('\n') && !value.contains('\n')) {
+        for (name, value) in self.iter().filter(|(name, value)| !text::has(name, b'\n') && !text::has(value, b'\n')) {
             for part in [name, "\n", value, "\n"] {
                 text.push_str(part);
             }
@@ -283,7 +285,7 @@ impl<'a> Iterator for Members<'a> {
         let text = self.rest?;
         let end = self.end(text.as_bytes());
         self.rest = text.get(end + 1..);
-        Some(text[..end].trim_ascii())
+        Some(text::upto(text, end).trim_ascii())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Range`, `Content-Range` (RFC 9110 §14) and their arithmetic.
 
 use crate::sorted::sorted;
+use crate::text;
 
 /// A satisfiable part of a representation, both ends included, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +78,7 @@ pub fn resolve(field: &str, complete: u64) -> RangeAnswer {
 #[must_use]
 pub fn begins_at(field: &str) -> Option<u64> {
     let (unit, spec) = field.split_once('=')?;
-    let (first, _) = spec.trim().split_once('-').filter(|_| !spec.contains(','))?;
+    let (first, _) = spec.trim().split_once('-').filter(|_| !text::has(spec, b','))?;
     match position(first) {
         Position::At(first) if unit.trim().eq_ignore_ascii_case("bytes") => Some(first),
         _ => None,

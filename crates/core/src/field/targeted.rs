@@ -5,6 +5,7 @@
 
 use super::Fields;
 use super::cache_control::CacheControl;
+use crate::text;
 
 /// The field that names all CDNs (RFC 9213 §3.1).
 pub const CDN_CACHE_CONTROL: &str = "cdn-cache-control";
@@ -73,7 +74,7 @@ impl<'a> Rest<'a> {
     /// §4.2.3.3
     fn key(&mut self) -> Option<&'a str> {
         self.0.starts_with(|c: char| c.is_ascii_lowercase() || c == '*').then_some(())?;
-        Some(self.take(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.*".contains(c)))
+        Some(self.take(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | '*')))
     }
 
     /// §4.2.3.2
@@ -108,12 +109,12 @@ impl<'a> Rest<'a> {
             '-' | '0'..='9' => self.number(),
             '"' => self.string().map(Item::String),
             '*' | 'a'..='z' | 'A'..='Z' => {
-                self.take(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c));
+                self.take(|c| c.is_ascii_alphanumeric() || is_one(c, b"!#$%&'*+-.^_`|~:/"));
                 Some(Item::Other)
             }
             ':' => {
                 self.eat(':');
-                self.take(|c| c.is_ascii_alphanumeric() || "+/=".contains(c));
+                self.take(|c| c.is_ascii_alphanumeric() || is_one(c, b"+/="));
                 self.eat(':').then_some(Item::Other)
             }
             '?' => {
@@ -139,7 +140,7 @@ impl<'a> Rest<'a> {
         self.eat('-');
         let digits = self.take(|c| c.is_ascii_digit()).len();
         if !self.eat('.') {
-            let number = &whole[..whole.len() - self.0.len()];
+            let number = text::upto(whole, whole.len() - self.0.len());
             return (1..=15).contains(&digits).then_some(Item::Integer(number));
         }
         let decimals = self.take(|c| c.is_ascii_digit()).len();
@@ -155,7 +156,7 @@ impl<'a> Rest<'a> {
             match chars.next()? {
                 (at, '"') => {
                     self.0 = chars.as_str();
-                    return Some(&whole[..at]);
+                    return Some(text::upto(whole, at));
                 }
                 (_, '\\') => matches!(chars.next()?.1, '"' | '\\').then_some(())?,
                 (_, ' '..='~') => {}
@@ -172,10 +173,14 @@ impl<'a> Rest<'a> {
 
     fn take(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
         let end = self.0.find(|c| !belongs(c)).unwrap_or(self.0.len());
-        let (taken, rest) = self.0.split_at(end);
-        self.0 = rest;
-        taken
+        let whole = self.0;
+        self.0 = text::from(whole, end);
+        text::upto(whole, end)
     }
+}
+
+fn is_one(c: char, of: &[u8]) -> bool {
+    u8::try_from(c).is_ok_and(|byte| of.contains(&byte))
 }
 
 #[cfg(test)]

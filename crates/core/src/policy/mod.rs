@@ -35,6 +35,10 @@ pub struct Policy {
     pub bound: DeltaSeconds,
     /// How the edge sees to it that whoever changed something reads it.
     pub token: Token,
+    /// How long a mutation's answer waits for its purge to be recorded, in seconds.
+    pub record_timeout: DeltaSeconds,
+    /// Below which path operators ask something of the edge itself; `None` is nowhere.
+    pub operators: Option<String>,
     /// How the edge works.
     pub edge: EdgeSettings,
     /// The classes, in order of their names.

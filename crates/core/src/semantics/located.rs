@@ -3,6 +3,7 @@
 
 use crate::field::Fields;
 use crate::head::Target;
+use crate::text;
 
 /// The targets that the answer to an unsafe request names. What is of another origin, or cannot be read, is not among
 /// them: nobody invalidates what is another's.
@@ -19,7 +20,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
     }
     let scheme = base.origin.split_once(':')?.0;
     let named = match reference.find([':', '/', '?']) {
-        Some(at) if reference[at..].starts_with(':') => Some(Target::parse(reference)),
+        Some(at) if text::from(reference, at).starts_with(':') => Some(Target::parse(reference)),
         _ if reference.starts_with("//") => Some(Target::parse(&format!("{scheme}:{reference}"))),
         _ => None,
     };
@@ -39,7 +40,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
         "" => base.path.clone(),
         absolute if absolute.starts_with('/') => without_dots(absolute),
         relative => {
-            let folder = base.path.rfind('/').map_or("/", |at| &base.path[..=at]);
+            let folder = base.path.rfind('/').map_or("/", |at| text::upto(&base.path, at + 1));
             without_dots(&format!("{folder}{relative}"))
         }
     };
@@ -49,7 +50,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
 /// Schemes, hosts and ports are the same (RFC 9110 §4.3.1); a user in front of the host makes it another.
 fn same_origin(one: &str, other: &str) -> bool {
     fn parts(origin: &str) -> Option<(&str, &str)> {
-        let (scheme, host) = origin.split_once("://")?;
+        let (scheme, host) = text::split_once(origin, "://")?;
         let default = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
         Some((scheme, host.strip_suffix(default).unwrap_or(host)))
     }

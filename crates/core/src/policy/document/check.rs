@@ -35,6 +35,8 @@ const ALLOWABLE: [&str; 5] =
 
 pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Findings) {
     overlaps(document, policy, findings);
+    limits::invalidation(policy, findings);
+    limits::operators(policy, findings);
     limits::edge(policy, findings);
     for (class, (name, doc)) in policy.classes.iter().zip(&document.classes) {
         let at = join("/classes", name);

@@ -54,6 +54,8 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
             Some(TokenDoc::Header) => Token::Header,
             Some(TokenDoc::Never) => Token::Never,
         },
+        record_timeout: document.invalidation.record_timeout.map_or(DeltaSeconds::new(15), |s| s.0),
+        operators: document.operators.as_ref().map(|doc| doc.path.clone().unwrap_or_else(|| "/api/cache".into())),
         edge: document.edge.as_ref().map_or_else(EdgeSettings::default, settings),
         classes: Vec::new(),
         events: Vec::new(),

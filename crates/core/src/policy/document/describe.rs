@@ -48,8 +48,10 @@ pub fn describe(policy: &Policy) -> String {
     );
     out.push_str(&edge_settings(&policy.edge));
     out.push_str(&format!(
-        "\n## Events\n\nAn event counts when the origin answered 2xx. At the edge, others stop getting what it invalidates within {}.\n",
-        write_span(policy.bound)
+        "\n## Events\n\nAn event counts when the origin answered 2xx. At the edge, others stop getting what it invalidates within {}.\n\
+         The answer waits up to {} until what it invalidates is recorded for everybody.\n",
+        write_span(policy.bound),
+        write_span(policy.record_timeout)
     ));
     out.push_str(by_token(policy.token));
     let events = policy.events.iter().enumerate().map(|(index, event)| event_row(policy, index, event));

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 pub use super::units::{Size, Span};
 pub use settings::{
-    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits, TokenDoc,
+    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits, OperatorsDoc,
+    TokenDoc,
 };
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.
@@ -33,6 +34,9 @@ pub struct Document {
     /// How invalidation reaches readers.
     #[serde(default)]
     pub invalidation: InvalidationDoc,
+    /// Where operators and webhooks may ask something of the edge itself. Without it they cannot.
+    #[serde(default, deserialize_with = "super::units::object")]
+    pub operators: Option<OperatorsDoc>,
     /// How the edge works.
     #[serde(default, deserialize_with = "super::units::object")]
     pub edge: Option<EdgeSettingsDoc>,

@@ -13,6 +13,7 @@ const MAX_SLICE: u64 = 64 << 20;
 const UNWISE_MEMORY: u64 = 64 << 20;
 const MAX_MEMORY: u64 = 100 << 20;
 const MAX_STORE_TIMEOUT: DeltaSeconds = DeltaSeconds::new(60);
+const MAX_RECORD_TIMEOUT: DeltaSeconds = DeltaSeconds::new(25);
 const MAX_COLLAPSE: DeltaSeconds = DeltaSeconds::new(300);
 
 pub(super) fn slice(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &mut Findings) {
@@ -57,6 +58,31 @@ pub(super) fn slice(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &
             &at,
             &format!("no body is longer than `max-body`, {}: none is ever sliced", write_size(class.max_body)),
             "raise `max-body`, which is the limit of the whole, or leave `slice` out",
+        );
+    }
+}
+
+pub(super) fn invalidation(policy: &Policy, findings: &mut Findings) {
+    if policy.record_timeout == DeltaSeconds::ZERO || policy.record_timeout > MAX_RECORD_TIMEOUT {
+        findings.error(
+            "bad-record-timeout",
+            "/invalidation/record-timeout",
+            "a mutation's answer waits 1s to 25s for its purge to be recorded: at once nothing is, and clients give up",
+            "write \"15s\"",
+        );
+    }
+}
+
+pub(super) fn operators(policy: &Policy, findings: &mut Findings) {
+    let Some(path) = &policy.operators else { return };
+    let plain =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    if !path.strip_prefix('/').is_some_and(|parts| parts.split('/').all(plain)) {
+        findings.error(
+            "bad-operators-path",
+            "/operators/path",
+            "a path without parameters, beginning but not ending with a slash, is wanted",
+            "write \"/api/cache\"",
         );
     }
 }

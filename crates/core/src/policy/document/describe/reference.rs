@@ -15,11 +15,12 @@ use crate::policy::document::model::{Document, Size, Span};
 pub(super) const EXAMPLE: &str = include_str!("example.jsonc");
 
 /// Where each object of the schema stands in the example.
-const EXAMPLES: [(&str, &str); 11] = [
+const EXAMPLES: [(&str, &str); 12] = [
     ("IdentityDoc", "/identity"),
     ("InvalidationDoc", "/invalidation"),
     ("EdgeSettingsDoc", "/edge"),
     ("MemoryLimits", "/edge/memory"),
+    ("OperatorsDoc", "/operators"),
     ("ClassDoc", "/classes/cart"),
     ("EdgeLifetimes", "/classes/photo/edge"),
     ("DeviceLifetimes", "/classes/photo/device"),

@@ -39,6 +39,9 @@ pub enum AlgorithmDoc {
 pub struct InvalidationDoc {
     /// Longest time that other readers may still see what was invalidated (default `5s`).
     pub bound: Option<Span>,
+    /// How long the answer to a mutation waits until everybody can learn what it made untrue: `1s` to `25s`
+    /// (default `15s`). Then it goes out, saying `purge-pending`.
+    pub record_timeout: Option<Span>,
     /// How whoever changed something is kept from older answers, at once and everywhere: `cookie` (default) is by a
     /// cookie and the field `Tiercel-Consistency` on the answers to mutations, `header` by the field alone, `never` by
     /// neither.
@@ -55,6 +58,15 @@ pub enum TokenDoc {
     Header,
     /// Not at all.
     Never,
+}
+
+/// What operators and webhooks may ask of the edge itself, with the edge's secret `TIERCEL_OPERATOR_TOKEN` as a bearer
+/// token: `POST <path>/purge`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OperatorsDoc {
+    /// The path above what they ask for (default `/api/cache`).
+    pub path: Option<String>,
 }
 
 /// How the edge works.
