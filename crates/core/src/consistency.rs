@@ -25,6 +25,7 @@ use crate::epochs::SKEW;
 use crate::field::{Fields, push_number};
 use crate::head::RequestHead;
 use crate::policy::{Policy, Token};
+use crate::text;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// The field that carries tokens, in requests and in the answers to mutations.
@@ -65,7 +66,7 @@ impl Writes {
     pub(crate) fn take(request: &mut RequestHead, policy: &Policy, now: Timestamp) -> Self {
         let is_secure = request.target.origin.starts_with("https:");
         let (mut writes, fields) = (Self { is_secure, ..Self::default() }, &mut request.fields);
-        if !fields.has(CONSISTENCY) && !fields.all("cookie").any(|line| line.contains(SEEN_COOKIE)) {
+        if !fields.has(CONSISTENCY) && !fields.all("cookie").any(|line| text::contains(line, SEEN_COOKIE)) {
             return writes;
         }
         let mut others = String::new();
