@@ -58,6 +58,9 @@ function isBound(env) {
 
 function ask(request, env) {
   const fields = without(request.headers, (name) => isPrivate(name) || name === "host");
+  const cookies = (fields.get("cookie") ?? "").split(";").filter((pair) => !pair.trim().startsWith("tiercel-seen-"));
+  fields.delete("cookie");
+  if (cookies.join("") !== "") fields.set("cookie", cookies.join(";").trim());
   const init = { method: request.method, headers: fields, redirect: "manual" };
   const url = request.url.replace(/#.*/, "").replace(/\?$/, "");
   if (isBound(env)) return env.ORIGIN.fetch(new Request(url, init));
@@ -76,9 +79,10 @@ function without(headers, unwanted) {
   return fields;
 }
 
-/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`), and none goes out. */
+/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`), and none goes out. Or between client and
+ *  tier: crates/core/src/consistency.rs. */
 function isPrivate(name) {
-  return name.startsWith("x-tiercel-");
+  return name.startsWith("x-tiercel-") || name === "tiercel-consistency";
 }
 
 /** RFC 9213: such a field would overrule Cache-Control in the caches that it is for. */

@@ -140,9 +140,10 @@ impl Cache {
             }
         }
         let epochs = self.epochs.borrow().clone();
-        let conclusion = fetch.conclude(outcome, &facts, &epochs, now);
+        let mut conclusion = fetch.conclude(outcome, &facts, &epochs, now);
         if let Some(invalidation) = &conclusion.invalidation {
             self.purge(invalidation, now);
+            conclusion.recorded(true, self.engine.policy());
         }
         let mut store = self.store.borrow_mut();
         match &conclusion.store {

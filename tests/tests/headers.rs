@@ -176,6 +176,11 @@ impl<'a> Sheet<'a> {
                 ..self.step(stale)
             });
         }
+        if self.engine.tier() == Tier::Edge {
+            let token =
+                &["Tiercel-Consistency: a0mywpiww000000", "Cookie: theme=dark; tiercel-seen-1-2=a0mywpiww000000"];
+            self.again(Step { title: "this client has changed it since", with: token, reply: ok(), ..self.step(10) });
+        }
         self.again(Step {
             title: "too old, no connection",
             reply: nothing(FetchFailure::Network),

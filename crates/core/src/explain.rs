@@ -1,5 +1,6 @@
 //! What each tier will do with a request, and which line of the policy says so.
 
+use crate::consistency;
 use crate::engine::{Engine, Tier};
 use crate::exchange::{Fetch, Found, Lookup, Outcome, Received, Resolved};
 use crate::field::Fields;
@@ -7,7 +8,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::policy::document::place::{Place, Places, join};
 use crate::policy::document::{write_size, write_span};
-use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store};
+use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store, Token};
 use crate::principal::{Credential, CredentialSource, Principal};
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -182,9 +183,28 @@ impl Explainer<'_> {
         if let Some((event, at)) = self.event(edge) {
             part.cite("event", format!("{}, when the origin answers 2xx", event.name), Some(self.places.of(&at)));
             let names = conclusion.invalidation.map(|i| i.names).unwrap_or_default();
-            let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+            let purges = !names.is_empty();
+            let names = if purges { names.join(", ") } else { "nothing".to_owned() };
             part.cite("invalidates", names, Some(self.places.of(&join(&at, "edge"))));
+            if purges {
+                self.read_back(part);
+            }
         }
+    }
+
+    /// How whoever caused an event is kept from what was before it.
+    fn read_back(&self, part: &mut Part) {
+        let by = match self.policy.token {
+            Token::Cookie => "a cookie and the field Tiercel-Consistency",
+            Token::Header => "the field Tiercel-Consistency, sent back",
+            Token::Never => "nothing but the bound",
+        };
+        let lasts = write_span(consistency::lasts(false, self.policy));
+        let value = match self.policy.token {
+            Token::Never => by.to_owned(),
+            Token::Cookie | Token::Header => format!("by {by}, for {lasts}"),
+        };
+        part.cite("read back", value, self.places.find("/invalidation/token"));
     }
 
     fn on_device(&self, class: Option<&ResourceClass>) -> Part {

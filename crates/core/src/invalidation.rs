@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::consistency::Writes;
 use crate::key::{Params, Template};
 use crate::meta::EntryMeta;
 use crate::time::Timestamp;
@@ -109,6 +110,8 @@ pub struct Invalidation {
     pub purge: Option<Purge>,
     /// Everything of this user on the device goes: database and caches.
     pub wipe: bool,
+    /// At the edge, when the mutation was answered, and what whoever made it had changed before.
+    pub(crate) receipt: Option<Box<(Timestamp, Writes)>>,
 }
 
 /// A fact that an event needs from the answer of the mutation: a JSON Pointer (RFC 6901) into its body.

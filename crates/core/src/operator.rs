@@ -85,7 +85,7 @@ pub fn order(tags: Option<Vec<String>>, mode: Option<&str>) -> Result<Invalidati
     if !tags.iter().all(is_name) {
         return Err(bad("A tag is 1 to 1,024 characters of ASCII without spaces, as it stands in Cache-Tags."));
     }
-    Ok(Invalidation { names: sorted::set(tags), purge: Some(purge), wipe: false })
+    Ok(Invalidation { names: sorted::set(tags), purge: Some(purge), ..Invalidation::default() })
 }
 
 /// Says that an order was carried out. Not `recorded` everywhere yet is 202.
@@ -177,7 +177,7 @@ mod tests {
             let expected = expected.map(|(names, purge)| Invalidation {
                 names: names.iter().map(|name| (*name).to_owned()).collect(),
                 purge: Some(purge),
-                wipe: false,
+                ..Invalidation::default()
             });
             assert_eq!(read, expected, "{mode:?}");
         }

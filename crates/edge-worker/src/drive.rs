@@ -251,10 +251,9 @@ impl Way {
         let mutated = behind::hand_over(&self.context, move |hand| async move {
             let (mut conclusion, answer) = conclude(&env, fetch, Some(&request)).await;
             let answered = now();
-            if let Some(invalidation) = &conclusion.invalidation
-                && !epochs::record(&env, &context, invalidation, policy).await
-            {
-                conclusion.delivery.purge_pending();
+            if let Some(invalidation) = &conclusion.invalidation {
+                let is_told = epochs::record(&env, &context, invalidation, policy).await;
+                conclusion.recorded(is_told, policy);
             }
             hand.over((conclusion, answer, answered));
         });

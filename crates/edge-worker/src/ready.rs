@@ -2,7 +2,8 @@
 //! wasm. The core says which answers, to which questions and until when; tools/edge-ready.js compares and repeats.
 
 use js_sys::{Array, Uint8Array};
-use tiercel_core::exchange::{DECIDING, SEEN_COOKIE, SEEN_FIELD};
+use tiercel_core::consistency::{CONSISTENCY, SEEN_COOKIE};
+use tiercel_core::exchange::DECIDING;
 use tiercel_core::key::CacheKey;
 use tiercel_core::policy::Memory;
 use tiercel_core::time::Timestamp;
@@ -25,7 +26,7 @@ extern "C" {
 /// There is something in memory from now on, so that requests ask questions.
 pub(crate) fn begin(memory: &Memory) {
     let names: Array = DECIDING.iter().map(|name| JsValue::from_str(name)).collect();
-    tell(&names, SEEN_FIELD, SEEN_COOKIE, memory.ready() as f64);
+    tell(&names, CONSISTENCY, SEEN_COOKIE, memory.ready() as f64);
 }
 
 /// An answer that is finished.

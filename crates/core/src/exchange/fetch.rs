@@ -240,7 +240,7 @@ impl<'e> Fetch<'e> {
         let (part, slice) = (self.is_part(), self.slice());
         let Self { context, mode } = self;
         match (mode, outcome) {
-            (Mode::Pass(reason), Outcome::Response(head)) => passed(&context, reason, head, facts),
+            (Mode::Pass(reason), Outcome::Response(head)) => passed(&context, reason, head, facts, now),
             (Mode::Pass(reason), Outcome::Failed(failure)) => {
                 let fwd = if reason == PassReason::Method { Forward::Method } else { Forward::Bypass };
                 let delivery = deliver::failure(&context, failure, CacheStatus::forward(fwd));
@@ -316,16 +316,19 @@ pub(super) fn keep(delivery: Delivery) -> Conclusion {
 }
 
 /// A request that was not looked up. A mutation that succeeded invalidates.
-fn passed(context: &Context<'_>, reason: PassReason, head: ResponseHead, facts: &Facts) -> Conclusion {
+fn passed(context: &Context<'_>, reason: PassReason, head: ResponseHead, facts: &Facts, now: Timestamp) -> Conclusion {
     let fwd = if reason == PassReason::Method { Forward::Method } else { Forward::Bypass };
     let status = match reason {
         PassReason::Method => CacheStatus::forward(fwd),
         _ => CacheStatus::forward(fwd).because(reason.token()),
     };
-    let invalidation = invalidation(context, &head, facts);
+    let mut invalidation = invalidation(context, &head, facts);
     let mut delivery = deliver::passed(context, head, status);
     if let Some(names) = invalidation.as_ref().map(|i| &i.names).filter(|n| !n.is_empty()) {
         delivery.head.fields.set(CACHE_GROUP_INVALIDATION, cache_groups::write(names.iter().map(String::as_str)));
+    }
+    if let (true, Some(invalidation)) = (context.rules.tier.is_shared(), &mut invalidation) {
+        invalidation.receipt = Some(Box::new((now, context.writes.clone())));
     }
     Conclusion { delivery, store: StoreAction::Keep, invalidation }
 }
@@ -360,7 +363,7 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
 fn perhaps_done(context: &Context<'_>) -> Option<Invalidation> {
     let event = context.event.as_ref().filter(|_| context.rules.tier.is_shared())?;
     let Invalidation { names, .. } = context.rules.invalidate(event, &Facts::default());
-    (!names.is_empty()).then_some(Invalidation { names, purge: Some(Purge::Soft), wipe: false })
+    (!names.is_empty()).then_some(Invalidation { names, purge: Some(Purge::Soft), ..Invalidation::default() })
 }
 
 /// The key of a GET for this URL, where the origin's word rules.

@@ -70,6 +70,11 @@ impl<'e> Lookup<'e> {
         if purged == Some(Purge::Hard) {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("purged"), None);
         }
+        if self.context.writes.hit(&entry.groups, entry.meta.requested) {
+            // Without what was found: a date of the origin may call it good for a second after it changed, and an
+            // error is more honest than it.
+            return self.fetch(CacheStatus::forward(Forward::Request).because("written-since"), None);
+        }
         if entry.meta.slices.is_some() && !sliced::has_version(&entry.head.fields) {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
         }

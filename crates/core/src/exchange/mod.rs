@@ -9,6 +9,7 @@ mod ready;
 pub(crate) mod receive;
 mod sliced;
 
+use crate::consistency::Writes;
 use crate::field::Fields;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::field::server_timing::{SERVER_TIMING, ServerTiming};
@@ -16,7 +17,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
 use crate::meta::EntryMeta;
-use crate::policy::ResourceClass;
+use crate::policy::{Policy, ResourceClass};
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
@@ -26,7 +27,6 @@ use crate::time::{DeltaSeconds, Timestamp};
 pub use entry::{Found, StoredEntry};
 pub use fetch::{Fetch, OriginRequest, PassReason, USER_FIELD};
 pub use lookup::Lookup;
-pub use ready::{SEEN_COOKIE, SEEN_FIELD};
 pub use sliced::{Piece, SliceFailure, Sliced};
 
 /// What [`Engine::receive`](crate::engine::Engine::receive) says.
@@ -94,6 +94,17 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
+    /// Completes the answer to a mutation once its purge was recorded, before it goes out. `is_told`: everybody will know
+    /// of it within the policy's bound. Whoever made the change is told what not to take older answers for, wherever.
+    pub fn recorded(&mut self, is_told: bool, policy: &Policy) {
+        if !is_told {
+            self.delivery.purge_pending();
+        }
+        if let Some(Invalidation { names, receipt: Some(receipt), .. }) = &self.invalidation {
+            receipt.1.written(names, receipt.0, is_told, policy, &mut self.delivery.head.fields);
+        }
+    }
+
     /// The names whose purges will concern what is put into the store.
     #[must_use]
     pub fn names_stored(&self) -> Vec<String> {
@@ -290,6 +301,8 @@ pub(crate) struct Context<'e> {
     pub(crate) event: Option<DomainEvent>,
     /// Why another request, which this one has waited for, went forward.
     pub(crate) waited: Option<Forward>,
+    /// What the answer must not be older than.
+    pub(crate) writes: Writes,
     /// When the request began.
     pub(crate) began: Timestamp,
 }

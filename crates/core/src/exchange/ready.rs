@@ -3,15 +3,12 @@
 //! Between two requests with the same question, method, URL and [`DECIDING`](super::DECIDING), three things can change
 //! what is said: time, purges, and what is stored. The first two end at a moment that is known beforehand
 //! ([`Delivery::good_until`]); the tier drops what is ready when it hears of a purge or stores something else.
+//!
+//! Who shows a token of its own writes ([`crate::consistency`]) may know more than this isolate: nothing ready is for such a
+//! request.
 
 use super::Delivery;
 use crate::time::{DeltaSeconds, Timestamp};
-
-/// Who sends this field, or a cookie whose name begins with [`SEEN_COOKIE`], has seen something newer than what may be
-/// known here. Nothing ready is for such a request; it is read whole.
-pub const SEEN_FIELD: &str = "tiercel-consistency";
-/// See [`SEEN_FIELD`].
-pub const SEEN_COOKIE: &str = "tiercel-seen";
 
 impl Delivery {
     /// Until when this answer from memory is also that to every other request with the same question. It ends with the

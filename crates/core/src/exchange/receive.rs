@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Context, Fetch, Lookup, PassReason, Received, deliver};
+use crate::consistency::Writes;
 use crate::head::{RequestHead, Target};
 use crate::invalidation::DomainEvent;
 use crate::key::{CacheKey, Params};
@@ -29,6 +30,11 @@ pub(crate) fn receive(
     credential: Credential,
     now: Timestamp,
 ) -> Received<'_> {
+    // Here, because neither the origin nor what it selects by is to see them.
+    let writes = match rules.tier.is_shared() {
+        true => Writes::take(&mut request, &rules.policy, now),
+        false => Writes::default(),
+    };
     let upgrade = request.fields.has("upgrade");
     if !upgrade {
         // Here, because what is stored must be selected by the fields that the origin saw (RFC 9110 §7.6.1).
@@ -47,6 +53,7 @@ pub(crate) fn receive(
         principal,
         event: None,
         waited: None,
+        writes,
         began: now,
     };
     if !context.is_read() {

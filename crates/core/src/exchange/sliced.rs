@@ -7,6 +7,7 @@
 use super::entry;
 use super::fetch::OriginRequest;
 use super::{Context, Found, PutPlan};
+use crate::consistency::Writes;
 use crate::field::etag::EntityTag;
 use crate::field::range::{self, ByteRange};
 use crate::field::{Fields, http_date};
@@ -43,6 +44,7 @@ pub struct Sliced {
     scope: Scope,
     retention: DeltaSeconds,
     tags: Vec<String>,
+    writes: Writes,
 }
 
 /// What tells one version of a representation from another: a strong validator (RFC 9110 §8.8.1).
@@ -116,7 +118,8 @@ impl Sliced {
         let (Some(entry), Some(range)) = (found.entry(), self.slicing.range(index)) else { return false };
         let is_it = entry.meta.key == self.key(index).as_str() && entry.length == Some(range.len());
         let is_doubtful = epochs.are_unreadable() && self.scope == Scope::User;
-        is_it && !is_doubtful && epochs.purged(&entry.meta) != Some(Purge::Hard)
+        let is_older = || self.writes.hit(&entry.groups, entry.meta.requested);
+        is_it && !is_doubtful && !is_older() && epochs.purged(&entry.meta) != Some(Purge::Hard)
     }
 
     /// The request for a slice, on the condition that the version is still this one (RFC 9110 §13.1.1, §13.1.4).
@@ -306,6 +309,7 @@ impl Whole<'_> {
             scope: class.scope,
             retention: context.rules.lifetimes(class).retention(),
             tags: self.tags,
+            writes: context.writes.clone(),
         })
     }
 }

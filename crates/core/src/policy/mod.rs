@@ -33,6 +33,8 @@ pub struct Policy {
     pub identity: Option<Identity>,
     /// How long others may still see what was purged, in seconds.
     pub bound: DeltaSeconds,
+    /// How the edge sees to it that whoever changed something reads it.
+    pub token: Token,
     /// How long a mutation's answer waits for its purge to be recorded, in seconds.
     pub record_timeout: DeltaSeconds,
     /// Below which path operators ask something of the edge itself; `None` is nowhere.
@@ -177,6 +179,17 @@ pub struct LocalStore {
     pub ttl: Option<DeltaSeconds>,
 }
 
+/// How whoever changed something is told what it must read from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Token {
+    /// By a cookie and a field.
+    Cookie,
+    /// By a field.
+    Header,
+    /// Not at all.
+    Never,
+}
+
 /// A domain event: a mutation and what it invalidates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -287,7 +300,12 @@ impl Policy {
         }
         let (rules, purge) = if on_device { (&rule.device, Purge::Hard) } else { (&rule.edge, rule.purge) };
         let names = sorted::set(rules.iter().filter_map(|r| r.apply(&params, facts)).collect());
-        Invalidation { purge: (!names.is_empty()).then_some(purge), names, wipe: on_device && rule.wipe }
+        Invalidation {
+            purge: (!names.is_empty()).then_some(purge),
+            names,
+            wipe: on_device && rule.wipe,
+            ..Invalidation::default()
+        }
     }
 
     /// The JSON Pointers that the event wants looked up in the mutation's answer.

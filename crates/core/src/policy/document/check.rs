@@ -6,6 +6,7 @@ use super::compile::covers;
 use super::model::{ClassDoc, Document};
 use super::place::join;
 use super::{Findings, Level};
+use crate::consistency::CONSISTENCY;
 use crate::field::cache_control::CacheControl;
 use crate::field::split_list;
 use crate::invalidation::PurgeRule;
@@ -13,7 +14,7 @@ use crate::key::{Segment, Template};
 use crate::policy::{Authority, LeadsTo, PATH, Policy, QUERY, Query, ResourceClass, Route, Scope, USER_ID};
 
 /// Response fields that the tiers write themselves.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "age",
     "cache-control",
     "cache-groups",
@@ -25,6 +26,7 @@ const RESERVED: [&str; 12] = [
     "content-length",
     "content-range",
     "set-cookie",
+    CONSISTENCY,
     "vary",
 ];
 /// Warnings that a class may `allow`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{
     AlgorithmDoc, AnonymousDoc, AuthorityDoc, ClassDoc, DeviceDoc, DeviceEffectDoc, DeviceEffectWord, Document,
     EdgeDoc, EdgeSettingsDoc, EventDoc, MemoryDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc,
+    TokenDoc,
 };
 use super::place::join;
 use super::{Findings, nearest};
@@ -13,7 +14,7 @@ use crate::key::{Segment, Template};
 use crate::policy::route::Pattern;
 use crate::policy::{
     Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, ORIGIN, PATH, Policy,
-    QUERY, Query, ResourceClass, Route, Scope, Store, USER_ID,
+    QUERY, Query, ResourceClass, Route, Scope, Store, Token, USER_ID,
 };
 use crate::principal::Identity;
 use crate::time::DeltaSeconds;
@@ -48,6 +49,11 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
             leeway: doc.leeway.map_or(DeltaSeconds::new(30), |s| s.0),
         }),
         bound: document.invalidation.bound.map_or(DeltaSeconds::new(5), |s| s.0),
+        token: match document.invalidation.token {
+            None | Some(TokenDoc::Cookie) => Token::Cookie,
+            Some(TokenDoc::Header) => Token::Header,
+            Some(TokenDoc::Never) => Token::Never,
+        },
         record_timeout: document.invalidation.record_timeout.map_or(DeltaSeconds::new(15), |s| s.0),
         operators: document.operators.as_ref().map(|doc| doc.path.clone().unwrap_or_else(|| "/api/cache".into())),
         edge: document.edge.as_ref().map_or_else(EdgeSettings::default, settings),

@@ -9,6 +9,7 @@ use crate::invalidation::{Purge, PurgeRule};
 use crate::key::Namespace;
 use crate::policy::{
     Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope, Store,
+    Token,
 };
 use crate::principal::Identity;
 use crate::time::DeltaSeconds;
@@ -52,10 +53,23 @@ pub fn describe(policy: &Policy) -> String {
         write_span(policy.bound),
         write_span(policy.record_timeout)
     ));
+    out.push_str(by_token(policy.token));
     let events = policy.events.iter().enumerate().map(|(index, event)| event_row(policy, index, event));
     table(&mut out, &["event", "trigger", "edge", "device"], events);
     out.push_str(&names(policy));
     out
+}
+
+const fn by_token(token: Token) -> &'static str {
+    match token {
+        Token::Cookie => {
+            "Whoever caused it gets nothing older at once, by a cookie and the field `Tiercel-Consistency`.\n"
+        }
+        Token::Header => {
+            "Whoever caused it, and sends its field `Tiercel-Consistency` back, gets nothing older at once.\n"
+        }
+        Token::Never => "",
+    }
 }
 
 fn identity(identity: Option<&Identity>) -> String {

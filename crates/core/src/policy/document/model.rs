@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub use super::units::{Size, Span};
 pub use settings::{
     AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits, OperatorsDoc,
+    TokenDoc,
 };
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.

@@ -42,6 +42,22 @@ pub struct InvalidationDoc {
     /// How long the answer to a mutation waits until everybody can learn what it made untrue: `1s` to `25s`
     /// (default `15s`). Then it goes out, saying `purge-pending`.
     pub record_timeout: Option<Span>,
+    /// How whoever changed something is kept from older answers, at once and everywhere: `cookie` (default) is by a
+    /// cookie and the field `Tiercel-Consistency` on the answers to mutations, `header` by the field alone, `never` by
+    /// neither.
+    pub token: Option<TokenDoc>,
+}
+
+/// How whoever changed something is kept from older answers.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenDoc {
+    /// By a cookie and a field.
+    Cookie,
+    /// By a field.
+    Header,
+    /// Not at all.
+    Never,
 }
 
 /// What operators and webhooks may ask of the edge itself, with the edge's secret `TIERCEL_OPERATOR_TOKEN` as a bearer
