@@ -1,15 +1,14 @@
 // Bundles the Service Worker into one classic script with its wasm inside.
 //
-//   node bundle-sw.mjs ENTRY BOUND_DIR OUT_FILE
+//   node bundle-sw.mjs ENTRY WASM ROUTES OUT_FILE
 //
-// The entry may import
-//   ./pkg/tiercel_sw.js   the bound module (from BOUND_DIR)
-//   tiercel:wasm          default: the module's bytes; `bytes()`: the same, decoded when called
-// and may read the constant __TIERCEL_BUILD__, which changes whenever the script does.
+// ROUTES is JSON: the routes in the order in which they are tried, each with the source of a regular expression and
+// whether the Service Worker answers it. The entry may import
+//   tiercel:wasm     `bytes()`: the wasm
+//   tiercel:routes   default: pairs of a regular expression and 1 or 0
 
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import path from "node:path";
 import { Script } from "node:vm";
 import { build } from "esbuild";
 
@@ -19,32 +18,31 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const [entry, bound, out] = process.argv.slice(2);
-const wasm = await readFile(path.join(bound, "tiercel_sw_bg.wasm"));
+const [entry, wasmFile, routesJson, out] = process.argv.slice(2);
 
-// A plain loop: `Uint8Array.from(atob(text), f)` takes five times as long.
+// A letter of Latin-1 for each byte: compressed, that is as small as the bytes themselves, and base64 a fifth larger.
+// A plain loop, since `Uint8Array.from(text, f)` takes five times as long.
 const embedded = `
-  const text = ${JSON.stringify(wasm.toString("base64"))};
+  const text = ${JSON.stringify((await readFile(wasmFile)).toString("latin1"))};
   export function bytes() {
-    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-    const binary = atob(text);
-    const decoded = new Uint8Array(binary.length);
-    for (let i = 0; i < binary.length; i++) decoded[i] = binary.charCodeAt(i);
-    return decoded;
+    const bytes = new Uint8Array(text.length);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+    return bytes;
   }
-  export default /* @__PURE__ */ bytes();
 `;
+
+const patterns = JSON.parse(routesJson).map(([source, covered]) => `[${new RegExp(source, "s")},${+covered}]`);
+const contents = { "tiercel:wasm": embedded, "tiercel:routes": `export default [${patterns}];` };
 
 const inputs = {
   name: "tiercel-inputs",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /(^|\/)pkg\// }, ({ path: wanted }) => ({ path: path.join(bound, path.basename(wanted)) }));
-    onResolve({ filter: /^tiercel:wasm$/ }, () => ({ path: "wasm", namespace: "tiercel", sideEffects: false }));
-    onLoad({ filter: /.*/, namespace: "tiercel" }, () => ({ contents: embedded, loader: "js" }));
+    onResolve({ filter: /^tiercel:/ }, ({ path }) => ({ path, namespace: "tiercel" }));
+    onLoad({ filter: /.*/, namespace: "tiercel" }, ({ path }) => ({ contents: contents[path], loader: "js" }));
   },
 };
 
-async function bundle(id) {
+async function bundle() {
   const { outputFiles, metafile } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -54,7 +52,6 @@ async function bundle(id) {
     minify: true,
     legalComments: "none",
     charset: "utf8",
-    define: { __TIERCEL_BUILD__: JSON.stringify(id) },
     plugins: [inputs],
     write: false,
     metafile: true,
@@ -69,9 +66,10 @@ async function bundle(id) {
   return outputFiles[0].text;
 }
 
-// The id is the hash of the script with an empty id, so that the same sources make the same file.
-const hash = createHash("sha256").update(await bundle("")).digest("hex").slice(0, 12);
-const script = `/*! Tiercel Service Worker, build ${hash} */\n${await bundle(hash)}`;
+const text = await bundle();
+// The same sources make the same file.
+const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
+const script = `/*! Tiercel Service Worker, build ${hash} */\n${text}`;
 // Throws where the text is no classic script: an import or export statement, or a top-level await.
 new Script(script, { filename: out });
 await writeFile(out, script);

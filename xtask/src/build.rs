@@ -97,7 +97,7 @@ pub(crate) fn build(workspace: &Workspace, policy: &Path, out: &Path, parts: &[P
         made.extend(bundle::edge(workspace, policy, &out.join("edge"))?);
     }
     if wants(Part::Sw) || wants(Part::Web) {
-        made.extend(bundle::service_worker(workspace, policy, &out.join("sw.js"))?);
+        made.extend(bundle::service_worker(workspace, policy, &compiled, &out.join("sw.js"))?);
     }
     if wants(Part::Sdk) || wants(Part::Web) {
         made.extend(bundle::sdk(workspace, policy, &out.join("sdk"))?);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use tiercel_core::policy::{Policy, document::coverage};
 
 use crate::{
     node,
@@ -35,16 +36,22 @@ pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result
     Ok(made)
 }
 
-/// The Service Worker: one classic script with the wasm inside.
+/// The Service Worker: one classic script with the wasm inside. `compiled` is what `policy` says.
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn service_worker(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, "tiercel-sw", policy, "tiercel_sw", Loading::Init)?;
+pub(crate) fn service_worker(
+    workspace: &Workspace,
+    policy: &Path,
+    compiled: &Policy,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    let wasm = wasm::build_bare(workspace, "tiercel-sw", policy)?;
     step("tiercel-sw: one script", || {
+        let routes = serde_json::to_string(&coverage(compiled))?;
         let entry = workspace.path("crates/service-worker/js/sw.js");
         ensure!(entry.is_file(), "the Service Worker has no entry: {} is missing", entry.display());
-        node::tool(workspace, "bundle-sw.mjs").arg(&entry).arg(&bound.dir).arg(out).output().map(drop)
+        node::tool(workspace, "bundle-sw.mjs").arg(&entry).arg(&wasm).arg(routes).arg(out).output().map(drop)
     })?;
     Ok(vec![out.to_path_buf()])
 }

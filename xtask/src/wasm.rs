@@ -60,6 +60,21 @@ pub(crate) fn build(
     Ok(bound)
 }
 
+/// Compiles and shrinks one crate that binds nothing: its module alone.
+///
+/// # Errors
+/// Those of the compiler and the tools.
+pub(crate) fn build_bare(workspace: &Workspace, package: &str, policy: &Path) -> Result<PathBuf> {
+    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy))?;
+    let wasm = workspace.scratch(package).with_extension("wasm");
+    if let Some(dir) = wasm.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    fs::copy(&compiled, &wasm).with_context(|| format!("cannot copy {}", compiled.display()))?;
+    progress::step(&format!("{package}: wasm-opt"), || optimise(workspace, &wasm))?;
+    Ok(wasm)
+}
+
 fn compile(workspace: &Workspace, package: &str, policy: &Path) -> Result<PathBuf> {
     Run::new("cargo")
         .args(["build", "--profile", "wasm", "--target", SHIPPED_TARGET, "--package", package])
@@ -109,7 +124,7 @@ fn optimise(workspace: &Workspace, wasm: &Path) -> Result<()> {
     node::package(workspace, "binaryen/bin/wasm-opt")
         .args(["-Oz", "--mvp-features"])
         .args(WASM_FEATURES.map(|feature| format!("--enable-{feature}")))
-        .args(["--strip-producers", "--strip-target-features"])
+        .args(["--strip-debug", "--strip-producers", "--strip-target-features"])
         .arg(wasm)
         .arg("-o")
         .arg(&small)

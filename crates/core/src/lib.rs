@@ -21,6 +21,7 @@ pub mod hygiene;
 pub mod invalidation;
 pub mod key;
 pub mod meta;
+#[cfg(feature = "edge")]
 pub mod operator;
 pub mod policy;
 pub mod principal;

@@ -6,6 +6,7 @@ use crate::policy::{Lifetimes, ResourceClass, Store};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
     /// The Worker in front of the origin: a shared cache.
+    #[cfg(feature = "edge")]
     Edge,
     /// The browser's Service Worker: Cache Storage.
     ServiceWorker,
@@ -18,6 +19,7 @@ impl Tier {
     #[must_use]
     pub const fn cache_name(self) -> &'static str {
         match self {
+            #[cfg(feature = "edge")]
             Self::Edge => "tiercel-edge",
             Self::ServiceWorker => "tiercel-sw",
             Self::Sdk => "tiercel-sdk",
@@ -27,13 +29,14 @@ impl Tier {
     /// Whether several users share the store.
     #[must_use]
     pub const fn is_shared(self) -> bool {
-        matches!(self, Self::Edge)
+        !matches!(self, Self::ServiceWorker | Self::Sdk)
     }
 
     /// The lifetimes of a class here; `None` when this tier does not store it.
     #[must_use]
     pub fn lifetimes(self, class: &ResourceClass) -> Option<Lifetimes> {
         let store = match self {
+            #[cfg(feature = "edge")]
             Self::Edge => return class.edge,
             Self::ServiceWorker => Store::CacheStorage,
             Self::Sdk => Store::IndexedDb,

@@ -1,19 +1,14 @@
-//! Follows one request from `receive` to `conclude` and performs what the core decides.
+//! Follows one request from `receive` to `conclude` and has done what the core decides.
 
 use std::cell::RefCell;
 
-use tiercel_core::exchange::{
-    Body, Conclusion, Delivery, Fetch, Found, Lookup, Outcome, Received, Resolved, StoreAction,
-};
+use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Outcome, Piece, Received, Resolved, StoreAction};
 use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Facts, TagEpochs};
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
-use web_sys::{FetchEvent, Response};
 
-use crate::network::Answer;
-use crate::{convert, engine, identity, network, now, refreshing, store};
+use crate::kernel::now;
+use crate::{effect, engine, identity, network, refreshing, store};
 
 thread_local! {
     /// Purges since this worker started, for answers that are under way.
@@ -25,148 +20,112 @@ pub(crate) fn purge(record: impl FnOnce(&mut TagEpochs)) {
     PURGED.with_borrow_mut(record);
 }
 
-pub(crate) async fn answer(event: FetchEvent) -> Result<Response, JsValue> {
-    let request = event.request();
-    let client = event.client_id().unwrap_or_default();
-    let destination = js_sys::Reflect::get(&request, &"destination".into())?.as_string().unwrap_or_default();
-    let navigates = destination == "document";
-    let head = convert::request_head(&request);
-    let url = head.target.url();
-    let way = Way { user: identity::of(&client).await, client, navigates };
-    let (response, behind) = way.go(head).await?;
-    if let Some(behind) = behind {
-        event.wait_until(&future_to_promise(async move {
-            behind.await;
-            Ok(JsValue::UNDEFINED)
-        }))?;
+/// Answers a request of `client`'s, and does what goes on behind the answer.
+pub(crate) async fn answer(client: String, destination: String, head: RequestHead) {
+    let user = identity::of(&client).await;
+    let principal = user.clone().and_then(|id| Principal::new(id, CredentialSource::Device));
+    let credential = principal.map_or(Credential::None, Credential::Verified);
+    let way = Way { url: head.target.url(), user, client, destination };
+    let fetch = match engine().receive(head, credential, now()) {
+        Received::Refuse(delivery) => return way.respond(&delivery, "").await,
+        Received::Pass(fetch) => fetch,
+        Received::Lookup(mut lookup) => loop {
+            let found = store::get(way.user.as_deref(), &lookup.class().name, lookup.key()).await;
+            let resolved = PURGED.with_borrow(|epochs| lookup.resolve(&found, epochs, now()));
+            match resolved {
+                Resolved::Variant(next) => lookup = next,
+                Resolved::Deliver(delivery) => return way.respond(&delivery, "").await,
+                Resolved::DeliverStale(delivery, fetch) => return way.refresh(&delivery, fetch).await,
+                Resolved::Fetch(fetch) => break fetch,
+            }
+        },
+    };
+    let outcome = network::fetch(fetch.request(), way.navigates()).await;
+    if matches!(&outcome, Outcome::Response(head) if head.status == 0) {
+        // A redirect that the browser itself must follow.
+        effect::perform(&["respond", "fetched", "", "0", ""]).await;
+        return;
     }
-    if matches!(destination.as_str(), "video" | "audio") {
-        // The page cannot read the headers that a media element gets.
-        identity::report(&way.client, &url, &response).await;
-    }
-    Ok(response)
+    let Conclusion { delivery, store, .. } = conclude(fetch, outcome);
+    let copy = match &store {
+        StoreAction::Put(_) => "fetched",
+        StoreAction::Freshen(_) => "stored",
+        StoreAction::Keep | StoreAction::Remove(_) => "",
+    };
+    way.respond(&delivery, copy).await;
+    way.act(store, "copy").await;
 }
 
-/// Fetches `url` into the store of `client`'s user, unless it is there.
-pub(crate) async fn warm(url: &str, client: &str) -> Result<(), JsValue> {
-    let head = RequestHead::new("GET", url, tiercel_core::field::Fields::new());
-    let way = Way { user: identity::of(client).await, client: client.to_owned(), navigates: false };
-    let (_, behind) = way.go(head).await?;
-    if let Some(behind) = behind {
-        behind.await;
-    }
-    Ok(())
+fn conclude(fetch: Fetch<'_>, outcome: Outcome) -> Conclusion {
+    PURGED.with_borrow(|epochs| fetch.conclude(outcome, &Facts::default(), epochs, now()))
 }
-
-/// What goes on after the answer: writing to the store, or a refresh.
-type Behind = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 struct Way {
+    url: String,
     user: Option<String>,
     client: String,
-    navigates: bool,
+    destination: String,
 }
 
 impl Way {
-    async fn go(&self, head: RequestHead) -> Result<(Response, Option<Behind>), JsValue> {
-        let principal = self.user.clone().and_then(|id| Principal::new(id, CredentialSource::Device));
-        let credential = principal.map_or(Credential::None, Credential::Verified);
-        match engine().receive(head, credential, now()) {
-            Received::Refuse(delivery) => Ok((convert::response(&delivery, None)?, None)),
-            Received::Pass(fetch) => self.fill(fetch, None).await,
-            Received::Lookup(lookup) => self.look(lookup).await,
-        }
+    fn navigates(&self) -> bool {
+        self.destination == "document"
     }
 
-    async fn look(&self, mut lookup: Lookup<'static>) -> Result<(Response, Option<Behind>), JsValue> {
-        loop {
-            let hit = store::get(self.user.as_deref(), &lookup.class().name, lookup.key()).await;
-            let found = hit.as_ref().map_or(Found::Nothing, |hit| Found::read(convert::response_head(hit), None));
-            let epochs = PURGED.with_borrow(Clone::clone);
-            match lookup.resolve(&found, &epochs, now()) {
-                Resolved::Variant(next) => lookup = next,
-                Resolved::Deliver(delivery) => return Ok((deliver(&delivery, hit, None).await?, None)),
-                Resolved::DeliverStale(delivery, fetch) => {
-                    let behind = self.refresh(fetch, hit.as_ref().and_then(|h| h.clone().ok()));
-                    return Ok((deliver(&delivery, hit, None).await?, behind));
-                }
-                Resolved::Fetch(fetch) => return self.fill(fetch, hit).await,
+    /// Sends the answer. `copy` is the response whose body will be stored: it is copied before anyone reads it.
+    async fn respond(&self, delivery: &Delivery, copy: &str) {
+        let Delivery { head, body, .. } = delivery;
+        let (status, fields) = (head.status.to_string(), head.fields.to_text());
+        let text;
+        let mut parts = Vec::new();
+        let body = match body {
+            Body::Stored => "stored",
+            Body::Fetched => "fetched",
+            Body::Empty | Body::Sliced(_) => "-",
+            Body::Text(told) => {
+                text = format!("={told}");
+                &text
             }
-        }
-    }
-
-    async fn fill(
-        &self,
-        fetch: Fetch<'static>,
-        stored: Option<Response>,
-    ) -> Result<(Response, Option<Behind>), JsValue> {
-        let (conclusion, answer) = conclude(fetch, self.navigates).await;
-        if let Some(raw) = answer.as_ref().filter(|a| a.head.status == 0) {
-            // A redirect that the browser itself must follow.
-            return Ok((raw.response.clone()?, None));
-        }
-        let behind = self.act(&conclusion, stored.as_ref(), answer.as_ref());
-        Ok((deliver(&conclusion.delivery, stored, answer).await?, behind))
-    }
-
-    /// One refresh behind a stale answer.
-    fn refresh(&self, fetch: Fetch<'static>, stored: Option<Response>) -> Option<Behind> {
-        let key = fetch.key()?.as_str().to_owned();
-        if !refreshing::begin(&key, now()) {
-            return None;
-        }
-        let way = Self { user: self.user.clone(), client: self.client.clone(), navigates: self.navigates };
-        Some(Box::pin(async move {
-            let (conclusion, answer) = conclude(fetch, way.navigates).await;
-            if let Some(writing) = way.act(&conclusion, stored.as_ref(), answer.as_ref()) {
-                writing.await;
+            Body::StoredParts(pieces) => {
+                parts.extend(pieces.iter().map(|piece| match piece {
+                    Piece::Text(text) => format!("={text}"),
+                    Piece::Bytes(range) => format!("{}-{}", range.first, range.last + 1),
+                }));
+                "parts"
             }
-            refreshing::end(&key);
-        }))
-    }
-
-    /// Does to the store what the core says. The bodies are cloned at once, before anyone reads them.
-    fn act(&self, conclusion: &Conclusion, stored: Option<&Response>, answer: Option<&Answer>) -> Option<Behind> {
-        let action = conclusion.store.clone();
-        let body = match &action {
-            StoreAction::Keep => return None,
-            StoreAction::Put(_) => answer.and_then(|a| a.response.clone().ok()),
-            StoreAction::Freshen(_) => stored.and_then(|s| s.clone().ok()),
-            StoreAction::Remove(_) => None,
         };
-        let (user, client) = (self.user.clone(), self.client.clone());
-        Some(Box::pin(async move {
-            // Whoever asked may have logged out, or be another by now.
-            let same = identity::of(&client).await == user;
-            match (action, body) {
-                (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) if same => {
-                    store::put(user.as_deref(), &plan, &body).await;
+        let mut words = vec!["respond", body, copy, &status, &fields];
+        words.extend(parts.iter().map(String::as_str));
+        effect::perform(&words).await;
+        if matches!(self.destination.as_str(), "video" | "audio") {
+            // The page cannot read the headers that a media element gets.
+            identity::report(&self.client, &self.url, &head.fields).await;
+        }
+    }
+
+    /// A stale answer, and one refresh behind it.
+    async fn refresh(&self, delivery: &Delivery, fetch: Fetch<'static>) {
+        let key = fetch.key().map(|key| key.as_str().to_owned()).filter(|key| refreshing::begin(key, now()));
+        let Some(key) = key else { return self.respond(delivery, "").await };
+        self.respond(delivery, "stored").await;
+        let outcome = network::fetch(fetch.request(), self.navigates()).await;
+        let store = conclude(fetch, outcome).store;
+        let body = if matches!(store, StoreAction::Put(_)) { "fetched" } else { "copy" };
+        self.act(store, body).await;
+        refreshing::end(&key);
+    }
+
+    /// Does to the store what the core says.
+    async fn act(&self, action: StoreAction, body: &str) {
+        match action {
+            StoreAction::Keep => {}
+            StoreAction::Remove(keys) => store::remove(&keys).await,
+            StoreAction::Put(plan) | StoreAction::Freshen(plan) => {
+                // Whoever asked may have logged out, or be another by now.
+                if identity::of(&self.client).await == self.user {
+                    store::put(self.user.as_deref(), &plan, body).await;
                 }
-                (StoreAction::Remove(keys), _) => store::remove(&keys).await,
-                _ => {}
             }
-        }))
+        }
     }
-}
-
-async fn conclude(fetch: Fetch<'static>, navigates: bool) -> (Conclusion, Option<Answer>) {
-    let (outcome, answer) = match network::fetch(&fetch.request(), navigates).await {
-        Ok(answer) => (Outcome::Response(answer.head.clone()), Some(answer)),
-        Err(failure) => (Outcome::Failed(failure), None),
-    };
-    let epochs = PURGED.with_borrow(Clone::clone);
-    (fetch.conclude(outcome, &Facts::default(), &epochs, now()), answer)
-}
-
-async fn deliver(delivery: &Delivery, stored: Option<Response>, answer: Option<Answer>) -> Result<Response, JsValue> {
-    if let Body::StoredParts(pieces) = &delivery.body {
-        let stored = stored.ok_or("the stored body is gone")?;
-        return store::parts(delivery, &stored, pieces).await;
-    }
-    let body = match &delivery.body {
-        Body::Stored => stored.and_then(|response| response.body()),
-        Body::Fetched => answer.and_then(|answer| answer.response.body()),
-        _ => None,
-    };
-    convert::response(delivery, body)
 }

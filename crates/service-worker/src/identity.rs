@@ -1,103 +1,108 @@
 //! Whose page is asking. The SDK tells; the worker remembers across its own restarts, in a cache of nobody's.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
-use js_sys::{Object, Reflect};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tiercel_core::field::Fields;
+use tiercel_core::head::ResponseHead;
 use tiercel_core::key::escape;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Client, Response};
 
-use crate::{engine, global, store};
+use crate::{effect, engine, store};
+
+type Known = Vec<(String, Option<String>)>;
 
 thread_local! {
     /// What is known of each client (a tab or window), by its id.
-    static KNOWN: RefCell<HashMap<String, Option<String>>> = RefCell::default();
+    static KNOWN: RefCell<Known> = const { RefCell::new(Vec::new()) };
 }
 
 /// In the place of a client's id: whoever was named last. No browser gives a client such an id.
 const LAST: &str = "last";
 
+/// Where clients live as URLs.
+const CLIENT: &str = "https://tiercel.invalid/client/";
+
 /// The user of a client; `None` is nobody. A page asks for its first pictures before it can say whose it is (and a
 /// reload makes a new client of it): until then it counts as the user's who was named last.
 pub(crate) async fn of(client: &str) -> Option<String> {
-    if let Some(known) = KNOWN.with_borrow(|known| known.get(client).cloned()) {
+    if let Some(known) = known(client) {
         return known;
     }
-    match remembered(client).await {
-        Some(user) => KNOWN.with_borrow_mut(|known| known.entry(client.to_owned()).or_insert(Some(user)).clone()),
-        None => match KNOWN.with_borrow(|known| known.get(LAST).cloned()) {
-            Some(last) => last,
-            None => remembered(LAST).await,
-        },
+    if let Some(user) = remembered(client).await {
+        // Unless the page has said meanwhile whose it is.
+        return known(client).unwrap_or_else(|| {
+            note(client, Some(user.clone()));
+            Some(user)
+        });
     }
+    match known(LAST) {
+        Some(last) => last,
+        None => remembered(LAST).await,
+    }
+}
+
+fn known(client: &str) -> Option<Option<String>> {
+    KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == client).map(|(_, user)| user.clone()))
+}
+
+fn note(client: &str, user: Option<String>) {
+    KNOWN.with_borrow_mut(|known| {
+        known.retain(|(id, _)| id != client);
+        known.push((client.to_owned(), user));
+    });
 }
 
 async fn remembered(client: &str) -> Option<String> {
-    let text = async {
-        let cache = store::open(&state()).await?;
-        let entry: Response = JsFuture::from(cache.match_with_str(&url(client))).await?.dyn_into()?;
-        JsFuture::from(entry.text()?).await
-    };
-    text.await.ok()?.as_string().filter(|user| !user.is_empty())
+    let text = effect::perform(&["read", &state(), &url(client)]).await;
+    let user = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    (!user.is_empty()).then_some(user)
 }
 
-/// Notes that `client` is `user`'s from now on.
-pub(crate) async fn set(client: &str, user: Option<String>) -> Result<(), JsValue> {
+/// Notes that `client` is `user`'s from now on; nobody's where that is empty.
+pub(crate) async fn set(client: String, user: String) {
+    let user = Some(user).filter(|user| !user.is_empty());
     // At once, before the first wait: what is under way looks here before it stores.
-    KNOWN.with_borrow_mut(|known| {
-        for slot in [client, LAST] {
-            known.insert(slot.to_owned(), user.clone());
-        }
-    });
-    let cache = store::open(&state()).await?;
-    for slot in [client, LAST] {
-        match &user {
-            Some(user) => {
-                let entry = Response::new_with_opt_str(Some(user))?;
-                JsFuture::from(cache.put_with_str(&url(slot), &entry)).await?;
-            }
-            None => {
-                JsFuture::from(cache.delete_with_str(&url(slot))).await?;
-            }
-        }
+    for slot in [&client, LAST] {
+        note(slot, user.clone());
     }
-    forget_closed(&cache).await
+    let cache = state();
+    let urls = [url(&client), url(LAST)];
+    let is_done = match &user {
+        None => store::delete(&cache, &urls).await,
+        Some(user) => {
+            // Escaped: between words nothing may be taken for their end.
+            let body = format!("={}", utf8_percent_encode(user, NON_ALPHANUMERIC));
+            let head = ResponseHead { status: 200, fields: Fields::new() };
+            let mut is_done = true;
+            for url in urls {
+                is_done &= store::write(&cache, &url, &body, &head).await;
+            }
+            is_done
+        }
+    };
+    if is_done {
+        forget_closed(&cache).await;
+        effect::perform(&["done"]).await;
+    }
 }
 
 /// Tells a page what a media element of its got.
-pub(crate) async fn report(client: &str, request: &str, response: &Response) {
-    let told = async {
-        let client: Client = JsFuture::from(global().clients().get(client)).await?.dyn_into()?;
-        let message = Object::new();
-        Reflect::set(&message, &"type".into(), &"tiercel:answered".into())?;
-        Reflect::set(&message, &"url".into(), &request.into())?;
-        for (key, field) in [("cacheStatus", "cache-status"), ("range", "content-range")] {
-            if let Some(value) = response.headers().get(field)? {
-                Reflect::set(&message, &key.into(), &value.into())?;
-            }
-        }
-        if let Some(age) = response.headers().get("age")?.and_then(|age| age.parse::<u32>().ok()) {
-            Reflect::set(&message, &"age".into(), &age.into())?;
-        }
-        client.post_message(&message)
-    };
-    // A page that has gone needs no report.
-    let _: Result<(), JsValue> = told.await;
+pub(crate) async fn report(client: &str, request: &str, answer: &Fields) {
+    let [status, range, age] =
+        ["cache-status", "content-range", "age"].map(|name| answer.get(name).unwrap_or_default());
+    effect::perform(&["tell", client, request, status, range, age]).await;
 }
 
 /// Clients come and go; what is known of those that went is of no more use.
-async fn forget_closed(cache: &web_sys::Cache) -> Result<(), JsValue> {
-    let requests: js_sys::Array = JsFuture::from(cache.keys()).await?.unchecked_into();
-    for request in requests {
-        let request: web_sys::Request = request.unchecked_into();
-        let id = request.url().rsplit('/').next().unwrap_or_default().to_owned();
-        if id != LAST && JsFuture::from(global().clients().get(&id)).await?.is_undefined() {
-            JsFuture::from(cache.delete_with_request(&request)).await?;
-        }
+async fn forget_closed(cache: &str) {
+    let entries = effect::perform(&["scan", cache, ""]).await;
+    let ids = entries.split('\n').step_by(2).filter_map(|url| url.strip_prefix(CLIENT)).filter(|id| *id != LAST);
+    let words: Vec<&str> = std::iter::once("gone").chain(ids).collect();
+    let gone = effect::perform(&words).await;
+    let gone: Vec<String> = gone.split('\n').filter(|id| !id.is_empty()).map(|id| format!("{CLIENT}{id}")).collect();
+    if !gone.is_empty() {
+        store::delete(cache, &gone).await;
     }
-    Ok(())
 }
 
 fn state() -> String {
@@ -105,5 +110,5 @@ fn state() -> String {
 }
 
 fn url(client: &str) -> String {
-    format!("https://tiercel.invalid/client/{}", escape(client))
+    format!("{CLIENT}{}", escape(client))
 }

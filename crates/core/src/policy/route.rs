@@ -219,6 +219,13 @@ impl Router {
         Self { routes: sorted }
     }
 
+    /// The indices of the routes that a request of this method may take, in the order in which they are tried.
+    #[cfg(feature = "document")]
+    pub(crate) fn tried(&self, method: &str) -> impl Iterator<Item = usize> {
+        let fits = move |route: &&Candidate| route.method.as_deref().is_none_or(|wanted| wanted == method);
+        self.routes.iter().filter(fits).map(|route| route.index)
+    }
+
     /// The index of the route of a request, and its pattern; `path` is still percent-encoded. `HEAD` goes where `GET`
     /// goes.
     #[must_use]

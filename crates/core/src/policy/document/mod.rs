@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod coverage;
 mod describe;
 pub mod model;
 pub mod place;
@@ -10,6 +11,7 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
+pub use coverage::coverage;
 pub use describe::{describe, reference};
 pub(crate) use units::{write_size, write_span};
 

@@ -1,0 +1,69 @@
+//! What can be asked of the browser: words, a verb in front. `js/sw.js` has a function for each verb and says what came
+//! of it.
+//!
+//! ```text
+//! match    CACHE URL                        the stored head, or nothing; the tier keeps the response as `stored`
+//! read     CACHE URL                        the stored text, or nothing
+//! put      CACHE URL BODY STATUS FIELDS     nothing, or why not
+//! delete   CACHE URL…                       nothing, or why not
+//! caches                                    the names of all caches, a line each
+//! scan     CACHE FIELD                      URL and that field of every entry, a line each
+//! fetch    METHOD URL MILLIS CACHE REDIRECT FIELDS    the head, or why there is none; kept as `fetched`
+//! respond  BODY COPY STATUS FIELDS PART…    nothing; `COPY` is kept as `copy`
+//! tell     CLIENT URL STATUS RANGE AGE      nothing: the page is told what a media element got
+//! gone     CLIENT…                          those that are closed, a line each
+//! done                                      nothing: whoever sent the message is told
+//! ```
+//!
+//! A head is its status and its fields, a line for each name and each value. `BODY` is `stored`, `fetched`, `copy`,
+//! `parts`, `-` for none, or `=` and the text.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use tiercel_core::field::Fields;
+use tiercel_core::head::ResponseHead;
+
+/// Stands between words. No URL, field or name holds it.
+pub(crate) const SEPARATOR: char = '\0';
+
+thread_local! {
+    static WANTED: RefCell<String> = const { RefCell::new(String::new()) };
+    static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Has the browser do something, and waits for what comes of it.
+pub(crate) async fn perform(words: &[&str]) -> String {
+    WANTED.set(words.join("\0"));
+    let mut is_asked = false;
+    poll_fn(|_| {
+        if is_asked {
+            return Poll::Ready(ANSWER.take());
+        }
+        is_asked = true;
+        Poll::Pending
+    })
+    .await
+}
+
+/// What came of what the task that goes on now had wanted.
+pub(crate) fn answered(text: String) {
+    ANSWER.set(text);
+}
+
+/// What the task that has just stopped wants.
+pub(crate) fn wanted() -> String {
+    WANTED.take()
+}
+
+/// Reads fields, a line each for name and value.
+pub(crate) fn fields(text: &str) -> Fields {
+    Fields::from_text(text.to_owned())
+}
+
+/// Reads a head; `None` where there is none.
+pub(crate) fn head(text: &str) -> Option<ResponseHead> {
+    let (status, lines) = text.split_once('\n')?;
+    Some(ResponseHead { status: status.parse().ok()?, fields: fields(lines) })
+}

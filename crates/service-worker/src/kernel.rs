@@ -1,0 +1,97 @@
+//! The way in and out: a task is begun with a text, says what it wants of the browser, and goes on with what came of it.
+//!
+//! `js/sw.js` writes a text to [`room`], calls [`step`] and reads what to do from [`wanted`]. A task never runs while
+//! another does, and nothing here waits: each step returns at once.
+
+#![expect(unsafe_code, reason = "the exports of a module without bindings, which only js/sw.js calls")]
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tiercel_core::head::RequestHead;
+use tiercel_core::time::Timestamp;
+
+use crate::{drive, effect, identity, store};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+thread_local! {
+    /// The tasks that wait, by the number that JavaScript gave them.
+    static WAITING: RefCell<Vec<(u32, Task)>> = const { RefCell::new(Vec::new()) };
+    /// What JavaScript writes.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// What JavaScript reads.
+    static WANTED: RefCell<String> = const { RefCell::new(String::new()) };
+    static NOW: Cell<Timestamp> = const { Cell::new(Timestamp::from_millis(0)) };
+}
+
+/// The moment of this step.
+pub(crate) fn now() -> Timestamp {
+    NOW.get()
+}
+
+/// Where to write a text of up to `length` bytes, until the next call of anything here.
+#[unsafe(no_mangle)]
+extern "C" fn room(length: usize) -> *mut u8 {
+    ROOM.with_borrow_mut(|room| {
+        room.resize(length, 0);
+        room.as_mut_ptr()
+    })
+}
+
+/// Where to read what the last [`step`] wants.
+#[unsafe(no_mangle)]
+extern "C" fn wanted() -> *const u8 {
+    WANTED.with_borrow(|wanted| wanted.as_ptr())
+}
+
+/// Begins or goes on with a task, with `length` bytes of UTF-8 in the [`room`], at `now` in milliseconds since the Unix
+/// epoch. Returns the length of what it wants in bytes; zero when it has ended.
+#[unsafe(no_mangle)]
+extern "C" fn step(number: u32, length: usize, now: f64) -> usize {
+    NOW.set(Timestamp::from_millis(now as u64));
+    let mut bytes = ROOM.take();
+    bytes.truncate(length);
+    // JavaScript encodes; what is no UTF-8 is nothing.
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let waiting = WAITING.with_borrow_mut(|tasks| {
+        let at = tasks.iter().position(|(waiting, _)| *waiting == number)?;
+        Some(tasks.swap_remove(at).1)
+    });
+    let mut task = match waiting {
+        Some(task) => {
+            effect::answered(text);
+            task
+        }
+        None => begin(&text),
+    };
+    let wants = match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(()) => String::new(),
+        Poll::Pending => {
+            WAITING.with_borrow_mut(|tasks| tasks.push((number, task)));
+            effect::wanted()
+        }
+    };
+    let length = wants.len();
+    WANTED.set(wants);
+    length
+}
+
+/// What the page or the browser asks for: words, the last of which may hold anything.
+fn begin(text: &str) -> Task {
+    let mut words = text.splitn(3, effect::SEPARATOR);
+    let mut word = || words.next().unwrap_or_default();
+    match (word(), word(), word()) {
+        ("identify", client, user) => Box::pin(identity::set(client.to_owned(), user.to_owned())),
+        ("purge", names, _) => Box::pin(store::purge(names.to_owned())),
+        (_, client, request) => {
+            let (destination, head) = request.split_once(effect::SEPARATOR).unwrap_or_default();
+            let mut lines = head.splitn(3, '\n');
+            let mut line = || lines.next().unwrap_or_default();
+            let (method, url) = (line(), line());
+            let head = RequestHead::new(method, url, effect::fields(line()));
+            Box::pin(drive::answer(client.to_owned(), destination.to_owned(), head))
+        }
+    }
+}
