@@ -11,6 +11,7 @@ mod media;
 mod origin;
 mod report;
 mod speed;
+mod sw;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ pub(crate) struct Args {
 enum Bench {
     /// The edge beside a Worker that returns a constant and one that only asks the Cache API
     Edge(edge::Args),
+    /// The Service Worker beside one written by hand and Workbox, in Chromium
+    Sw(sw::Args),
 }
 
 /// Runs a benchmark, or lists them.
@@ -39,7 +42,11 @@ enum Bench {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.bench {
         Some(Bench::Edge(args)) => edge::run(args)?,
-        None => say("  edge   the edge beside a Worker that returns a constant and one that only asks the Cache API"),
+        Some(Bench::Sw(args)) => sw::run(args)?,
+        None => {
+            say("  edge   the edge beside a Worker that returns a constant and one that only asks the Cache API");
+            say("  sw     the Service Worker beside one written by hand and Workbox, in Chromium");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
