@@ -4,5 +4,5 @@
 mod embed_policy;
 
 fn main() {
-    embed_policy::embed();
+    let _ = embed_policy::embed();
 }

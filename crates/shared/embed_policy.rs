@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::{env, fs, process};
 
+use tiercel_core::policy::Policy;
 use tiercel_core::policy::document::{Level, read};
 
 /// Compiles the policy, or ends the build with a list of what is wrong.
-pub(crate) fn embed() {
+pub(crate) fn embed() -> Policy {
     println!("cargo:rerun-if-env-changed=TIERCEL_POLICY");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../..");
     let file = env::var_os("TIERCEL_POLICY").map_or_else(|| root.join("policies/videomi.json"), PathBuf::from);
@@ -34,4 +35,5 @@ pub(crate) fn embed() {
         eprintln!("cannot write {}: {error}", out.display());
         process::exit(1);
     }
+    policy
 }

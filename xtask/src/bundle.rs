@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use tiercel_core::policy::{Policy, document::coverage};
+use tiercel_core::policy::{
+    Policy,
+    document::{coverage, needs_origin_rules},
+};
 
 use crate::{
     node,
@@ -46,7 +49,8 @@ pub(crate) fn service_worker(
     compiled: &Policy,
     out: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let wasm = wasm::build_bare(workspace, "tiercel-sw", policy)?;
+    let wasm =
+        wasm::build_bare(workspace, "tiercel-sw", policy, needs_origin_rules(compiled).then_some("origin-rules"))?;
     step("tiercel-sw: one script", || {
         let routes = serde_json::to_string(&coverage(compiled))?;
         let entry = workspace.path("crates/service-worker/js/sw.js");

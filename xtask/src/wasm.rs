@@ -51,7 +51,7 @@ pub(crate) fn build(
     name: &'static str,
     loading: Loading,
 ) -> Result<Bound> {
-    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy))?;
+    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, None))?;
     let bound = progress::step(&format!("{package}: wasm-bindgen"), || {
         same_wasm_bindgen(workspace)?;
         bind(&compiled, workspace.scratch(package), name, loading)
@@ -64,8 +64,13 @@ pub(crate) fn build(
 ///
 /// # Errors
 /// Those of the compiler and the tools.
-pub(crate) fn build_bare(workspace: &Workspace, package: &str, policy: &Path) -> Result<PathBuf> {
-    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy))?;
+pub(crate) fn build_bare(
+    workspace: &Workspace,
+    package: &str,
+    policy: &Path,
+    feature: Option<&str>,
+) -> Result<PathBuf> {
+    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, feature))?;
     let wasm = workspace.scratch(package).with_extension("wasm");
     if let Some(dir) = wasm.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -75,9 +80,10 @@ pub(crate) fn build_bare(workspace: &Workspace, package: &str, policy: &Path) ->
     Ok(wasm)
 }
 
-fn compile(workspace: &Workspace, package: &str, policy: &Path) -> Result<PathBuf> {
+fn compile(workspace: &Workspace, package: &str, policy: &Path, feature: Option<&str>) -> Result<PathBuf> {
     Run::new("cargo")
         .args(["build", "--profile", "wasm", "--target", SHIPPED_TARGET, "--package", package])
+        .args(feature.into_iter().flat_map(|feature| ["--features", feature]))
         .env("TIERCEL_POLICY", policy)
         .dir(&workspace.root)
         .status()?;

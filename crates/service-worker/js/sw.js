@@ -63,6 +63,20 @@ function headersFrom(text) {
   return headers;
 }
 
+/** Caches that are open, to be read: opening one takes as long as reading from it. */
+const opened = new Map();
+
+function open(name) {
+  if (!opened.has(name)) opened.set(name, caches.open(name));
+  return opened.get(name);
+}
+
+/** A cache to be written to, opened anew: whoever has deleted one (a logout does) still reads what is open. */
+function reopen(name) {
+  opened.delete(name);
+  return open(name);
+}
+
 function bodyOf(task, body) {
   if (body === "-") return null;
   return body[0] === "=" ? body.slice(1) : task[body].body;
@@ -76,22 +90,26 @@ const tried = (promise) => promise.then(() => "", (error) => {
 
 const effects = {
   async match(task, cache, url) {
-    task.stored = await caches.match(url, { cacheName: cache }).catch(() => undefined);
+    try {
+      task.stored = await (await open(cache)).match(url);
+    } catch {
+      opened.delete(cache);
+    }
     return task.stored ? headOf(task.stored) : "";
   },
   read: (_, cache, url) =>
     caches.match(url, { cacheName: cache }).then((entry) => (entry ? entry.text() : "")).catch(() => ""),
   put: (task, cache, url, body, status, fields) =>
-    tried(caches.open(cache).then((opened) =>
-      opened.put(url, new Response(bodyOf(task, body), { status, headers: headersFrom(fields) })))),
+    tried(reopen(cache).then((writable) =>
+      writable.put(url, new Response(bodyOf(task, body), { status, headers: headersFrom(fields) })))),
   delete: (_, cache, ...urls) =>
-    tried(caches.open(cache).then((opened) => Promise.all(urls.map((url) => opened.delete(url))))),
+    tried(reopen(cache).then((writable) => Promise.all(urls.map((url) => writable.delete(url))))),
   caches: () => caches.keys().then((names) => names.join("\n")).catch(() => ""),
   async scan(_, cache, field) {
-    const opened = await caches.open(cache);
+    const scanned = await reopen(cache);
     const lines = [];
-    for (const request of await opened.keys()) {
-      const meta = field && (await opened.match(request))?.headers.get(field);
+    for (const request of await scanned.keys()) {
+      const meta = field && (await scanned.match(request))?.headers.get(field);
       lines.push(request.url, meta ?? "");
     }
     return lines.join("\n");
@@ -123,7 +141,8 @@ const effects = {
       const blob = await task.stored.blob();
       content = new Blob(parts.map((part) => (part[0] === "=" ? part.slice(1) : blob.slice(...part.split("-")))));
     } else {
-      content = bodyOf(task, body);
+      // A blob goes out without a step through this script for each piece, as a stream of it would not.
+      content = body === "stored" ? await task.stored.blob() : bodyOf(task, body);
     }
     task.respond(new Response(content, { status, headers: headersFrom(fields) }));
     return "";
@@ -167,7 +186,7 @@ self.addEventListener("fetch", (event) => {
         rescues.delete(rescue);
         resolve(response);
       };
-      const head = `GET\n${request.url}\n${fieldsOf(request.headers)}`;
+      const head = `${request.url}\n${fieldsOf(request.headers)}`;
       const task = run(`request\0${event.clientId}\0${request.destination}\0${head}`, { respond });
       // Where something fails before it has an answer, the network has one.
       event.waitUntil(task.catch((error) => console.error("Tiercel:", error)).finally(() => rescues.delete(rescue) && rescue()));
@@ -177,10 +196,13 @@ self.addEventListener("fetch", (event) => {
 
 /** What the page's SDK says, as a task. */
 const messages = {
-  "tiercel:identify": ({ user }, client, done) => run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, { done }),
+  "tiercel:identify"({ user }, client, done) {
+    opened.clear();
+    return run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, { done });
+  },
   "tiercel:purge": ({ names }, _, done) => run(`purge\0${names.join("\n")}`, { done }),
   async "tiercel:warm"({ urls }, client, done) {
-    for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0GET\n${url}\n`);
+    for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0${url}\n`);
     done();
   },
 };

@@ -43,7 +43,8 @@ pub(crate) async fn answer(client: String, destination: String, head: RequestHea
     let outcome = network::fetch(fetch.request(), way.navigates()).await;
     if matches!(&outcome, Outcome::Response(head) if head.status == 0) {
         // A redirect that the browser itself must follow.
-        effect::perform(&["respond", "fetched", "", "0", ""]).await;
+        effect::want(&["respond", "fetched", "", "0", ""]);
+        effect::came().await;
         return;
     }
     let Conclusion { delivery, store, .. } = conclude(fetch, outcome);
@@ -74,32 +75,11 @@ impl Way {
 
     /// Sends the answer. `copy` is the response whose body will be stored: it is copied before anyone reads it.
     async fn respond(&self, delivery: &Delivery, copy: &str) {
-        let Delivery { head, body, .. } = delivery;
-        let (status, fields) = (head.status.to_string(), head.fields.to_text());
-        let text;
-        let mut parts = Vec::new();
-        let body = match body {
-            Body::Stored => "stored",
-            Body::Fetched => "fetched",
-            Body::Empty | Body::Sliced(_) => "-",
-            Body::Text(told) => {
-                text = format!("={told}");
-                &text
-            }
-            Body::StoredParts(pieces) => {
-                parts.extend(pieces.iter().map(|piece| match piece {
-                    Piece::Text(text) => format!("={text}"),
-                    Piece::Bytes(range) => format!("{}-{}", range.first, range.last + 1),
-                }));
-                "parts"
-            }
-        };
-        let mut words = vec!["respond", body, copy, &status, &fields];
-        words.extend(parts.iter().map(String::as_str));
-        effect::perform(&words).await;
+        send(delivery, copy);
+        effect::came().await;
         if matches!(self.destination.as_str(), "video" | "audio") {
             // The page cannot read the headers that a media element gets.
-            identity::report(&self.client, &self.url, &head.fields).await;
+            identity::report(&self.client, &self.url, &delivery.head.fields).await;
         }
     }
 
@@ -128,4 +108,23 @@ impl Way {
             }
         }
     }
+}
+
+fn send(delivery: &Delivery, copy: &str) {
+    let Delivery { head, body, .. } = delivery;
+    let mut parts = Vec::new();
+    let body = match body {
+        Body::Stored => "stored",
+        Body::Fetched => "fetched",
+        Body::Empty | Body::Sliced(_) => "-",
+        Body::Text(text) => &["=", text].concat(),
+        Body::StoredParts(pieces) => {
+            parts.extend(pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => ["=", text].concat(),
+                Piece::Bytes(range) => format!("{}-{}", range.first, range.last + 1),
+            }));
+            "parts"
+        }
+    };
+    effect::want(&["respond", body, copy, &head.status.to_string(), &head.fields.to_text(), &parts.join("\0")]);
 }

@@ -33,18 +33,22 @@ thread_local! {
     static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Has the browser do something, and waits for what comes of it.
-pub(crate) async fn perform(words: &[&str]) -> String {
+/// Wants the browser to do something; [`came`] waits for what comes of it. They are two so that nothing of the words is
+/// kept while the task waits.
+pub(crate) fn want(words: &[&str]) {
     WANTED.set(words.join("\0"));
+}
+
+/// What came of what this task wanted last.
+pub(crate) fn came() -> impl Future<Output = String> {
     let mut is_asked = false;
-    poll_fn(|_| {
+    poll_fn(move |_| {
         if is_asked {
             return Poll::Ready(ANSWER.take());
         }
         is_asked = true;
         Poll::Pending
     })
-    .await
 }
 
 /// What came of what the task that goes on now had wanted.

@@ -53,7 +53,8 @@ fn note(client: &str, user: Option<String>) {
 }
 
 async fn remembered(client: &str) -> Option<String> {
-    let text = effect::perform(&["read", &state(), &url(client)]).await;
+    effect::want(&["read", &state(), &url(client)]);
+    let text = effect::came().await;
     let user = percent_decode_str(&text).decode_utf8_lossy().into_owned();
     (!user.is_empty()).then_some(user)
 }
@@ -82,7 +83,8 @@ pub(crate) async fn set(client: String, user: String) {
     };
     if is_done {
         forget_closed(&cache).await;
-        effect::perform(&["done"]).await;
+        effect::want(&["done"]);
+        effect::came().await;
     }
 }
 
@@ -90,15 +92,18 @@ pub(crate) async fn set(client: String, user: String) {
 pub(crate) async fn report(client: &str, request: &str, answer: &Fields) {
     let [status, range, age] =
         ["cache-status", "content-range", "age"].map(|name| answer.get(name).unwrap_or_default());
-    effect::perform(&["tell", client, request, status, range, age]).await;
+    effect::want(&["tell", client, request, status, range, age]);
+    effect::came().await;
 }
 
 /// Clients come and go; what is known of those that went is of no more use.
 async fn forget_closed(cache: &str) {
-    let entries = effect::perform(&["scan", cache, ""]).await;
+    effect::want(&["scan", cache, ""]);
+    let entries = effect::came().await;
     let ids = entries.split('\n').step_by(2).filter_map(|url| url.strip_prefix(CLIENT)).filter(|id| *id != LAST);
-    let words: Vec<&str> = std::iter::once("gone").chain(ids).collect();
-    let gone = effect::perform(&words).await;
+    effect::want(&std::iter::once("gone").chain(ids).collect::<Vec<_>>());
+    drop(entries);
+    let gone = effect::came().await;
     let gone: Vec<String> = gone.split('\n').filter(|id| !id.is_empty()).map(|id| format!("{CLIENT}{id}")).collect();
     if !gone.is_empty() {
         store::delete(cache, &gone).await;

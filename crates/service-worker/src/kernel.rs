@@ -87,10 +87,9 @@ fn begin(text: &str) -> Task {
         ("purge", names, _) => Box::pin(store::purge(names.to_owned())),
         (_, client, request) => {
             let (destination, head) = request.split_once(effect::SEPARATOR).unwrap_or_default();
-            let mut lines = head.splitn(3, '\n');
-            let mut line = || lines.next().unwrap_or_default();
-            let (method, url) = (line(), line());
-            let head = RequestHead::new(method, url, effect::fields(line()));
+            let (url, fields) = head.split_once('\n').unwrap_or_default();
+            // Always: the core's feature `mutations` is left out.
+            let head = RequestHead::new("GET", url, effect::fields(fields));
             Box::pin(drive::answer(client.to_owned(), destination.to_owned(), head))
         }
     }

@@ -11,8 +11,9 @@ pub(crate) async fn fetch(wanted: OriginRequest, navigates: bool) -> Outcome {
     // The browser's own HTTP cache has lifetimes that are not ours.
     let cache = if revalidate { "no-cache" } else { "default" };
     let redirect = if navigates { "manual" } else { "follow" };
-    let (url, fields) = (head.target.url(), head.fields.to_text());
-    let answer = effect::perform(&["fetch", &head.method, &url, &millis, cache, redirect, &fields]).await;
+    effect::want(&["fetch", &head.method, &head.target.url(), &millis, cache, redirect, &head.fields.to_text()]);
+    drop((head, millis));
+    let answer = effect::came().await;
     match effect::head(&answer) {
         Some(head) => Outcome::Response(head),
         None if answer == "timeout" => Outcome::Failed(FetchFailure::Timeout),

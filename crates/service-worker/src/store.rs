@@ -12,7 +12,8 @@ use crate::{drive, effect, engine};
 
 /// What is stored for `user` under `key`.
 pub(crate) async fn get(user: Option<&str>, class: &str, key: &CacheKey) -> Found {
-    let found = effect::perform(&["match", &name(user, class), &url(key)]).await;
+    effect::want(&["match", &name(user, class), &url(key)]);
+    let found = effect::came().await;
     effect::head(&found).map_or(Found::Nothing, |head| Found::read(head, None))
 }
 
@@ -27,8 +28,8 @@ pub(crate) async fn put(user: Option<&str>, plan: &PutPlan, body: &str) {
 
 /// Writes an entry, and tells whether that worked.
 pub(crate) async fn write(cache: &str, url: &str, body: &str, head: &ResponseHead) -> bool {
-    let failure = effect::perform(&["put", cache, url, body, &head.status.to_string(), &head.fields.to_text()]).await;
-    failure.is_empty()
+    effect::want(&["put", cache, url, body, &head.status.to_string(), &head.fields.to_text()]);
+    effect::came().await.is_empty()
 }
 
 /// Removes the entries from every user's caches: what the origin no longer has, nobody has.
@@ -41,8 +42,8 @@ pub(crate) async fn remove(keys: &[CacheKey]) {
 
 /// Deletes entries of one cache, and tells whether that worked.
 pub(crate) async fn delete(cache: &str, urls: &[String]) -> bool {
-    let words: Vec<&str> = ["delete", cache].into_iter().chain(urls.iter().map(String::as_str)).collect();
-    effect::perform(&words).await.is_empty()
+    effect::want(&["delete", cache, &urls.join("\0")]);
+    effect::came().await.is_empty()
 }
 
 /// Removes every entry that one of `names` purges, a line each.
@@ -53,7 +54,8 @@ pub(crate) async fn purge(names: String) {
     drive::purge(|epochs| names.iter().for_each(|name| epochs.record(name, epoch)));
     let mut is_done = true;
     for cache in all().await {
-        let entries = effect::perform(&["scan", &cache, META]).await;
+        effect::want(&["scan", &cache, META]);
+        let entries = effect::came().await;
         let mut lines = entries.split('\n');
         let mut hit = Vec::new();
         while let (Some(url), Some(meta)) = (lines.next(), lines.next()) {
@@ -68,14 +70,16 @@ pub(crate) async fn purge(names: String) {
         }
     }
     if is_done {
-        effect::perform(&["done"]).await;
+        effect::want(&["done"]);
+        effect::came().await;
     }
 }
 
 async fn all() -> Vec<String> {
+    effect::want(&["caches"]);
+    let names = effect::came().await;
     let policy = engine().policy();
     let (prefix, suffix) = (format!("{}_", escape(&policy.name)), format!("_v{}", policy.version));
-    let names = effect::perform(&["caches"]).await;
     names.split('\n').filter(|name| name.starts_with(&prefix) && name.ends_with(&suffix)).map(str::to_owned).collect()
 }
 

@@ -10,7 +10,7 @@ use crate::field::cache_status::CacheStatus;
 use crate::field::range::{ByteRange, RangeAnswer};
 use crate::field::targeted::CDN_CACHE_CONTROL;
 use crate::head::ResponseHead;
-use crate::policy::{Authority, ResourceClass, Scope};
+use crate::policy::{ResourceClass, Scope};
 use crate::principal::{CredentialSource, Principal};
 use crate::semantics::{condition, freshness};
 use crate::time::Timestamp;
@@ -85,7 +85,7 @@ pub(super) fn sliced(
 /// The product has an Age on every answer of a class that it keeps. Where the origin rules, RFC 9111 §5.1 does: an
 /// Age says that the answer did not come from the origin.
 fn age_of_fetched(context: &Context<'_>, fields: &mut Fields) {
-    let by_policy = context.class.is_some_and(|class| class.authority == Authority::Policy);
+    let by_policy = context.class.is_some_and(|class| !class.authority.is_origin());
     if by_policy && context.rules.tier.is_shared() && !fields.has("age") {
         fields.set("age", "0");
     }
@@ -139,7 +139,7 @@ pub(super) fn refusal(context: &Context<'_>, code: u16, reason: &'static str, te
 /// Gives a policy's answer a validator of its own when the origin gave none: the moment that it was received
 /// tells apart what was fetched at different times.
 pub(super) fn default_etag(context: &Context<'_>, fields: &mut Fields, status: u16, received: Timestamp) {
-    let by_policy = context.class.is_some_and(|c| c.authority == Authority::Policy);
+    let by_policy = context.class.is_some_and(|c| !c.authority.is_origin());
     if by_policy && context.rules.tier.is_shared() && status == 200 && !fields.has("etag") {
         fields.set("etag", format!("W/\"t{:x}\"", received.as_millis()));
     }
@@ -284,7 +284,7 @@ fn dress(context: &Context<'_>, head: &mut ResponseHead, trust: Trust) {
     if context.rules.tier.is_shared()
         && let Some(class) = context.class
     {
-        if class.authority == Authority::Policy {
+        if !class.authority.is_origin() {
             policy_fields(context, class, head, trust);
         }
         if context.is_read() && head.status < 400 {

@@ -8,7 +8,7 @@ use crate::field::{Fields, cache_groups};
 use crate::head::ResponseHead;
 use crate::key::CacheKey;
 use crate::meta::{ASIDE, EntryMeta, META};
-use crate::policy::{Authority, ResourceClass};
+use crate::policy::ResourceClass;
 use crate::principal::CredentialSource;
 use crate::semantics::{freshness, vary};
 use crate::slice::Slicing;
@@ -164,9 +164,9 @@ pub(super) fn plan(
         vary: Vec::new(),
         slices: None,
     };
-    let retention = match class.authority {
-        Authority::Policy => lifetimes.retention(),
-        Authority::Origin => {
+    let retention = match class.authority.is_origin() {
+        false => lifetimes.retention(),
+        true => {
             let by_origin = freshness::of_entry(&meta, head.status, &head.fields, class.authority, lifetimes, now);
             by_origin.lifetimes.retention()
         }

@@ -16,7 +16,7 @@ use crate::head::{RequestHead, ResponseHead, Target};
 use crate::invalidation::{Facts, Invalidation, Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta;
-use crate::policy::{Authority, ResourceClass, Scope};
+use crate::policy::{ResourceClass, Scope};
 use crate::principal::Credential;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::located::located;
@@ -291,7 +291,7 @@ impl Context<'_> {
         let mut head = self.forwarded(false);
         let shared = self.rules.tier.is_shared();
         head.fields.retain(|name, _| !UNKEYED.contains(&name));
-        if class.authority == Authority::Policy {
+        if !class.authority.is_origin() {
             head.target.query = normalised_query(class, &self.params, &head.target);
             // The client's wishes would reach the origin's own caches.
             head.fields.remove("cache-control");
@@ -369,7 +369,7 @@ fn perhaps_done(context: &Context<'_>) -> Option<Invalidation> {
 /// The key of a GET for this URL, where the origin's word rules.
 fn target_key(context: &Context<'_>, target: &Target) -> Option<String> {
     let class = context.rules.class("GET", &target.path)?.0;
-    if class.authority != Authority::Origin {
+    if !class.authority.is_origin() {
         return None;
     }
     let get = RequestHead { method: "GET".into(), target: target.clone(), fields: Fields::new() };

@@ -15,7 +15,7 @@ use crate::head::ResponseHead;
 use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta::EntryMeta;
-use crate::policy::{Authority, ResourceClass, Scope, USER_ID};
+use crate::policy::{ResourceClass, Scope, USER_ID};
 use crate::semantics::freshness::{self, Freshness};
 use crate::semantics::storable::{self, NoStoreReason};
 use crate::semantics::validate::{self, HeadSays};
@@ -56,7 +56,7 @@ impl Fill<'_> {
         {
             return self.not_modified(context, entry, &head, epochs, now);
         }
-        let by_origin = self.class.authority == Authority::Origin;
+        let by_origin = self.class.authority.is_origin();
         if by_origin && !head.fields.has("date") {
             // RFC 9110 §6.6.1: who receives an answer without a Date gives it one.
             head.fields.set("date", http_date::write(now));
@@ -277,7 +277,7 @@ impl Fill<'_> {
     /// The statuses that RFC 5861 §4 counts as errors. Where the policy rules also 429: the origin will answer again
     /// later.
     fn is_passing_failure(&self, status: u16) -> bool {
-        matches!(status, 500 | 502 | 503 | 504) || (status == 429 && self.class.authority == Authority::Policy)
+        matches!(status, 500 | 502 | 503 | 504) || (status == 429 && !self.class.authority.is_origin())
     }
 
     /// A purge may have come since the entry was found.

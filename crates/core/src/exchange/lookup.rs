@@ -10,7 +10,7 @@ use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta;
-use crate::policy::{Authority, ResourceClass, Scope};
+use crate::policy::{ResourceClass, Scope};
 use crate::semantics::asked::{self, Verdict};
 use crate::semantics::freshness::{self, Freshness};
 use crate::semantics::vary;
@@ -132,9 +132,9 @@ impl<'e> Lookup<'e> {
 
     /// What the client asks of the cache, which counts where the origin's word rules (RFC 9111 §5.2.1).
     fn asked(&self) -> CacheControl {
-        match self.class.authority {
-            Authority::Origin => CacheControl::asked(self.context.fields()),
-            Authority::Policy => CacheControl::default(),
+        match self.class.authority.is_origin() {
+            true => CacheControl::asked(self.context.fields()),
+            false => CacheControl::default(),
         }
     }
 

@@ -309,7 +309,7 @@ pub(crate) struct Context<'e> {
 
 impl Context<'_> {
     pub(crate) fn is_read(&self) -> bool {
-        matches!(&*self.request.method, "GET" | "HEAD")
+        !cfg!(feature = "mutations") || matches!(&*self.request.method, "GET" | "HEAD")
     }
 
     pub(crate) fn fields(&self) -> &Fields {

@@ -10,7 +10,7 @@ use crate::head::{RequestHead, Target};
 use crate::invalidation::DomainEvent;
 use crate::key::{CacheKey, Params};
 use crate::policy::route::{Pattern, REST};
-use crate::policy::{Anonymous, Authority, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID};
+use crate::policy::{Anonymous, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID};
 use crate::principal::{Credential, Principal};
 use crate::ruleset::Ruleset;
 use crate::sorted::sorted;
@@ -113,13 +113,13 @@ fn params(
     if context.rules.tier.lifetimes(class).is_none() {
         return Err(PassReason::NeverStored.into());
     }
-    if class.authority == Authority::Origin && (fields.has("if-match") || fields.has("if-unmodified-since")) {
+    if class.authority.is_origin() && (fields.has("if-match") || fields.has("if-unmodified-since")) {
         return Err(PassReason::Precondition.into());
     }
     if fields.is_longer_than(LONGEST_HEAD) || target.path_length() > LONGEST_URL {
         return Err(PassReason::TooLong.into());
     }
-    if class.authority == Authority::Policy && is_ambiguous_path(&target.path, pattern) {
+    if !class.authority.is_origin() && is_ambiguous_path(&target.path, pattern) {
         return Err(PassReason::AmbiguousPath.into());
     }
     let mut params = path_params(pattern, &target.path).ok_or(PassReason::AmbiguousPath)?;
@@ -143,10 +143,10 @@ fn params(
 /// The query that goes to the origin: the class's own parameters and no others, so that the answer is a
 /// function of the key.
 pub(crate) fn normalised_query(class: &ResourceClass, params: &Params, target: &Target) -> Option<String> {
-    match (&class.query, class.authority) {
+    match (&class.query, class.authority.is_origin()) {
         (Query::Listed(names), _) => write_query(names, params),
-        (Query::All, Authority::Policy) => params.get(QUERY).map(str::to_owned),
-        (Query::All, Authority::Origin) => target.query.clone(),
+        (Query::All, false) => params.get(QUERY).map(str::to_owned),
+        (Query::All, true) => target.query.clone(),
     }
 }
 
@@ -228,7 +228,7 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
         }
         Query::All => {
             // Where the origin rules it sees the query as it is, and so does the key.
-            if class.authority == Authority::Origin || !text::has(query, b'&') {
+            if class.authority.is_origin() || !text::has(query, b'&') {
                 params.set(QUERY, target.query.as_deref());
             } else {
                 let pairs: Vec<&str> = sorted(query.split('&').filter(|pair| !pair.is_empty()).collect());

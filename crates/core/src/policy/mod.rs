@@ -111,6 +111,14 @@ pub enum Authority {
     Origin,
 }
 
+impl Authority {
+    /// Whether the origin rules.
+    #[must_use]
+    pub const fn is_origin(self) -> bool {
+        cfg!(feature = "origin-rules") && matches!(self, Self::Origin)
+    }
+}
+
 /// Which query parameters enter the key. Others never reach the origin of a cached class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {

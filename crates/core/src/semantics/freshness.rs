@@ -82,8 +82,8 @@ pub fn of_entry(
     by_policy: Lifetimes,
     now: Timestamp,
 ) -> Freshness {
-    match authority {
-        Authority::Policy => Freshness {
+    match authority.is_origin() {
+        false => Freshness {
             // A policy's ttl is how long *we* keep it, whatever age it had before.
             age: now.seconds_since(meta.received),
             lifetimes: by_policy,
@@ -91,7 +91,7 @@ pub fn of_entry(
             strict: true,
             usable_on_error: false,
         },
-        Authority::Origin => {
+        true => {
             let cc = targeted::effective(fields);
             let ttl = lifetime(&cc, status, fields, meta.received).unwrap_or(DeltaSeconds::ZERO);
             let strict = is_strict(&cc);

@@ -5,7 +5,7 @@ use super::{validate, vary};
 use crate::field::cache_control::CacheControl;
 use crate::field::{Fields, targeted};
 use crate::head::{RequestHead, ResponseHead};
-use crate::policy::{Authority, ResourceClass, Scope};
+use crate::policy::{ResourceClass, Scope};
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// Why a response was not stored. The names are stable: they go out in `Cache-Status`.
@@ -119,9 +119,9 @@ pub fn judge_stored(
     if length.is_some_and(|l| l > class.max_body) {
         return Err(NoStoreReason::TooLarge);
     }
-    match class.authority {
-        Authority::Policy => by_policy(class, response, shared),
-        Authority::Origin => by_origin(request, response, shared),
+    match class.authority.is_origin() {
+        false => by_policy(class, response, shared),
+        true => by_origin(request, response, shared),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::field::{Fields, members};
 use crate::head::ResponseHead;
-use crate::policy::{Authority, ResourceClass};
+use crate::policy::ResourceClass;
 use crate::sorted;
 
 /// The request fields that select among the variants of `response`, in order of their names.
@@ -14,7 +14,7 @@ pub fn selecting_fields(class: &ResourceClass, response: &ResponseHead) -> Vec<S
     let mut names = response.fields.tokens("vary");
     names.retain(|name| match name.as_str() {
         "accept-encoding" => false,
-        "authorization" | "cookie" => class.authority == Authority::Origin,
+        "authorization" | "cookie" => class.authority.is_origin(),
         _ => true,
     });
     sorted::set(names)

@@ -22,6 +22,12 @@ pub fn coverage(policy: &Policy) -> Vec<(String, bool)> {
     table
 }
 
+/// Whether the Service Worker stores a class whose lifetimes the origin sets, which takes the feature `origin-rules`.
+#[must_use]
+pub fn needs_origin_rules(policy: &Policy) -> bool {
+    policy.classes.iter().any(|c| c.authority.is_origin() && Tier::ServiceWorker.lifetimes(c).is_some())
+}
+
 fn expression(pattern: &Pattern) -> String {
     let mut text = "^".to_owned();
     for segment in &pattern.0 {
