@@ -4,5 +4,5 @@
 mod embed_policy;
 
 fn main() {
-    let _ = embed_policy::embed();
+    embed_policy::embed(|policy| policy);
 }

@@ -7,8 +7,8 @@ use std::{env, fs, process};
 use tiercel_core::policy::Policy;
 use tiercel_core::policy::document::{Level, read};
 
-/// Compiles the policy, or ends the build with a list of what is wrong.
-pub(crate) fn embed() -> Policy {
+/// Compiles what `keep` leaves of the policy, or ends the build with a list of what is wrong.
+pub(crate) fn embed(keep: impl Fn(Policy) -> Policy) {
     println!("cargo:rerun-if-env-changed=TIERCEL_POLICY");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../..");
     let file = env::var_os("TIERCEL_POLICY").map_or_else(|| root.join("policies/videomi.json"), PathBuf::from);
@@ -30,10 +30,10 @@ pub(crate) fn embed() -> Policy {
         );
     }
     let Some(policy) = reading.policy else { process::exit(1) };
+    let policy = keep(policy);
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("policy.bin");
     if let Err(error) = fs::write(&out, policy.encode()) {
         eprintln!("cannot write {}: {error}", out.display());
         process::exit(1);
     }
-    policy
 }

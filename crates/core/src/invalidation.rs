@@ -1,14 +1,12 @@
 //! Domain events, what they invalidate, and the epochs that make purges true.
 
-use serde::{Deserialize, Serialize};
-
 use crate::consistency::Writes;
 use crate::key::{Params, Template};
 use crate::meta::EntryMeta;
 use crate::time::Timestamp;
 
 /// What a purge does to an entry (as Fastly and Varnish use the words).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purge {
     /// The entry is stale: kept, and served when the origin fails.
     Soft,
@@ -117,7 +115,7 @@ pub struct Invalidation {
 /// A fact that an event needs from the answer of the mutation: a JSON Pointer (RFC 6901) into its body.
 ///
 /// The tier looks it up; what it cannot find is unknown, and the unknown widens the purge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// The parameter that it fills.
     pub name: String,
@@ -126,7 +124,7 @@ pub struct Fact {
 }
 
 /// A condition on a list or string in the mutation's answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct When {
     /// JSON Pointer (RFC 6901) into the response body.
     pub pointer: String,
@@ -150,7 +148,7 @@ impl Facts {
 }
 
 /// A name that an event purges, perhaps on a condition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurgeRule {
     /// The name, with parameters.
     pub name: Template,

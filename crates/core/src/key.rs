@@ -7,7 +7,6 @@
 mod shard;
 
 use percent_encoding::percent_encode_byte;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::field::push_number;
@@ -226,11 +225,11 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Params {
 ///
 /// A segment is either literal or one parameter; mixing them is refused, so that a value always stands
 /// between delimiters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template(Vec<Segment>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template(pub(crate) Vec<Segment>);
 
 /// A part of a [`Template`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// Stands as it is.
     Literal(String),

@@ -1,7 +1,5 @@
 //! Who is asking. A tier verifies the credential; the core only sees the outcome.
 
-use serde::{Deserialize, Serialize};
-
 use crate::field::Fields;
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -56,7 +54,7 @@ pub enum Credential {
 }
 
 /// How the policy has credentials verified.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Name of the session cookie, when there is one.
     pub cookie: Option<String>,

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// A moment, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
@@ -45,7 +43,7 @@ impl core::ops::Add<DeltaSeconds> for Timestamp {
 /// A span of time in whole seconds, never negative (RFC 9111 §1.2.2).
 ///
 /// Values above [`DeltaSeconds::MAX`] are cut to it: the RFC tells a cache to do so with what it cannot represent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeltaSeconds(u32);
 
 impl DeltaSeconds {

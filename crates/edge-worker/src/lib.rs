@@ -10,7 +10,6 @@
 mod allocator;
 mod auth;
 mod behind;
-#[path = "../../shared/convert.rs"]
 mod convert;
 mod drive;
 mod epoch_object;

@@ -6,6 +6,7 @@ import routes from "tiercel:routes";
 
 /** The exports of the wasm. Started by the first request or message that needs it. */
 let core;
+let booting;
 /** It has crashed: everything goes to the network until the next start. */
 let isBroken = false;
 /** What saves the requests under way when the wasm crashes. */
@@ -22,11 +23,18 @@ function broken(error) {
   rescues.clear();
 }
 
+async function boot() {
+  try {
+    core = new WebAssembly.Instance(new WebAssembly.Module(await bytes())).exports;
+  } catch (error) {
+    broken(error);
+  }
+}
+
 /** Has a task go on with a text; returns the words of what it wants, or null when it has ended. */
 function step(task, text) {
   if (isBroken) return null;
   try {
-    core ??= new WebAssembly.Instance(new WebAssembly.Module(bytes())).exports;
     // A UTF-16 unit takes three bytes at most.
     const room = core.room(text.length * 3);
     const { written } = encoder.encodeInto(text, new Uint8Array(core.memory.buffer, room, text.length * 3));
@@ -41,6 +49,7 @@ function step(task, text) {
 /** Begins a task and does what it wants until it has ended. `respond` and `done` are told what concerns them. */
 async function run(text, { respond, done } = {}) {
   const task = { number: (tasks += 1), respond, done };
+  if (!core) await (booting ??= boot());
   for (let words = step(task.number, text); words; ) {
     const [verb, ...rest] = words;
     const came = effects[verb](task, ...rest);

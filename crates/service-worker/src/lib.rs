@@ -12,7 +12,6 @@ mod effect;
 mod identity;
 mod kernel;
 mod network;
-#[path = "../../shared/refreshing.rs"]
 mod refreshing;
 mod store;
 

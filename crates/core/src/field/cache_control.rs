@@ -134,6 +134,14 @@ impl CacheControl {
     }
 }
 
+/// Whether a line of the field says `no-store`, for those who ask for nothing else.
+#[must_use]
+pub fn says_no_store(line: &str) -> bool {
+    // As above: with a value, too.
+    let name = |directive: &str| directive.bytes().position(|byte| byte == b'=').unwrap_or(directive.len());
+    split_list(line).any(|d| text::upto(d, name(d)).trim_ascii_end().eq_ignore_ascii_case("no-store"))
+}
+
 /// What stands between the quotes. An escape stays, and makes a number one that cannot be read.
 fn unquote(value: &str) -> &str {
     value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value)

@@ -8,8 +8,7 @@ pub mod document;
 
 pub mod route;
 mod settings;
-
-use serde::{Deserialize, Serialize};
+mod wire;
 
 use crate::invalidation::{DomainEvent, Fact, Facts, Invalidation, Purge, PurgeRule};
 use crate::key::{Params, Template};
@@ -17,13 +16,15 @@ use crate::principal::Identity;
 use crate::sorted;
 use crate::time::DeltaSeconds;
 use route::{Pattern, Router};
+use wire::{Reader, Wire};
+
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 3;
+const FORM: u8 = 4;
 
 /// A validated policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The namespace of every key, database and cache name.
     pub name: String,
@@ -52,7 +53,7 @@ pub struct Policy {
 }
 
 /// One row of the policy: requests that are treated alike.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceClass {
     /// Its name.
     pub name: String,
@@ -94,7 +95,7 @@ pub const PATH: &str = "path";
 pub const QUERY: &str = "query";
 
 /// Whose data a class holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The same for everybody: fetched without credentials.
     Public,
@@ -103,7 +104,7 @@ pub enum Scope {
 }
 
 /// Who sets the lifetimes of a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
     /// The policy; the origin's and the client's cache directives do not matter.
     Policy,
@@ -120,7 +121,7 @@ impl Authority {
 }
 
 /// Which query parameters enter the key. Others never reach the origin of a cached class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// These, by name.
     Listed(Vec<String>),
@@ -129,7 +130,7 @@ pub enum Query {
 }
 
 /// What a request without a credential gets from a user-scoped class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anonymous {
     /// The origin's own answer, uncached.
     Pass,
@@ -138,7 +139,7 @@ pub enum Anonymous {
 }
 
 /// How long a tier may use what it stored, in seconds. The windows follow one another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Fresh for this long.
     pub ttl: DeltaSeconds,
@@ -159,7 +160,7 @@ impl Lifetimes {
 }
 
 /// Where and how long the device keeps a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
     /// Which store.
     pub store: Store,
@@ -168,7 +169,7 @@ pub struct Device {
 }
 
 /// The stores of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
     /// Responses, in the Service Worker's Cache Storage.
     CacheStorage,
@@ -177,7 +178,7 @@ pub enum Store {
 }
 
 /// A store that only the device has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalStore {
     /// Its name.
     pub name: String,
@@ -188,7 +189,7 @@ pub struct LocalStore {
 }
 
 /// How whoever changed something is told what it must read from then on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
     /// By a cookie and a field.
     Cookie,
@@ -199,7 +200,7 @@ pub enum Token {
 }
 
 /// A domain event: a mutation and what it invalidates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its name.
     pub name: String,
@@ -218,7 +219,7 @@ pub struct Event {
 }
 
 /// A pattern of requests and what it leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The method; `None` is any.
     pub method: Option<String>,
@@ -229,7 +230,7 @@ pub struct Route {
 }
 
 /// What a route leads to: an index into the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeadsTo {
     /// A class.
     Class(usize),
@@ -254,8 +255,7 @@ impl Policy {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![FORM];
-        // Only a failing allocator or a type without a length can make this fail; neither is here.
-        bytes.extend(postcard::to_allocvec(self).unwrap_or_default());
+        self.write(&mut bytes);
         bytes
     }
 
@@ -264,10 +264,10 @@ impl Policy {
     /// # Errors
     /// [`BadPolicy`] when the bytes are not of this release.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadPolicy> {
-        match bytes.split_first() {
-            Some((&FORM, rest)) => postcard::from_bytes(rest).map_err(|_| BadPolicy),
-            _ => Err(BadPolicy),
-        }
+        let Some((&FORM, rest)) = bytes.split_first() else { return Err(BadPolicy) };
+        let mut from = Reader::new(rest);
+        let policy = Self::read(&mut from);
+        if from.is_done() { Ok(policy) } else { Err(BadPolicy) }
     }
 
     /// The class called `name`.

@@ -1,7 +1,5 @@
 //! Paths: patterns as policies write them, and the router that finds them.
 
-use serde::{Deserialize, Serialize};
-
 use crate::key::Params;
 use crate::text;
 
@@ -9,11 +7,11 @@ use crate::text;
 pub const REST: &str = "rest";
 
 /// A path pattern: `/api/files/:category/:fileId`, `/assets/*`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(pub(crate) Vec<PathSegment>);
 
 /// A part of a pattern, between slashes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathSegment {
     Literal(String),
     Param(String),

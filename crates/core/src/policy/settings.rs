@@ -1,11 +1,9 @@
 //! How the edge works, beside its classes.
 
-use serde::{Deserialize, Serialize};
-
 use crate::time::DeltaSeconds;
 
 /// How the edge works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EdgeSettings {
     /// What an isolate holds in its memory in front of the store; `None` is nothing.
     pub memory: Option<Memory>,
@@ -18,7 +16,7 @@ pub struct EdgeSettings {
 }
 
 /// What an isolate may hold in its memory. No limit is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Most bytes in all.
     pub bytes: u64,

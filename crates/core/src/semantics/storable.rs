@@ -2,7 +2,7 @@
 
 use super::freshness::{self, explicit_lifetime, heuristically_cacheable, lifetime};
 use super::{validate, vary};
-use crate::field::cache_control::CacheControl;
+use crate::field::cache_control::{CacheControl, says_no_store};
 use crate::field::{Fields, targeted};
 use crate::head::{RequestHead, ResponseHead};
 use crate::policy::{ResourceClass, Scope};
@@ -141,14 +141,14 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
     if response.status != 200 {
         return Err(NoStoreReason::Status);
     }
-    let cc = CacheControl::of(&response.fields);
     if !shared {
         // What came through the edge has the policy's own header on it, or `no-store` where the edge had a doubt:
         // an expired session, a cookie in the answer. Only a class that tells all browsers so means the device.
-        let says_so = CacheControl::parse(class.browser.as_deref().unwrap_or("")).no_store;
-        return if cc.no_store && !says_so { Err(NoStoreReason::ResponseNoStore) } else { Ok(()) };
+        let says_so = says_no_store(class.browser.as_deref().unwrap_or(""));
+        let is_doubt = response.fields.all("cache-control").any(says_no_store) && !says_so;
+        return if is_doubt { Err(NoStoreReason::ResponseNoStore) } else { Ok(()) };
     }
-    may_be_kept(class.scope, &cc)
+    may_be_kept(class.scope, &CacheControl::of(&response.fields))
 }
 
 /// An answer that makes a cookie, or is selected by what no key can hold, is meant for one client.

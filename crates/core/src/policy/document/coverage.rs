@@ -1,7 +1,10 @@
-//! Which requests the Service Worker answers, as regular expressions: it decides that before its wasm is started.
+//! What of a policy the Service Worker needs, and which requests it answers, as regular expressions: it decides that
+//! before its wasm is started.
 
+use crate::field::cache_control::CacheControl;
+use crate::key::Template;
 use crate::policy::route::{PathSegment, Pattern};
-use crate::policy::{LeadsTo, Policy};
+use crate::policy::{LeadsTo, Policy, Query};
 use crate::tier::Tier;
 
 /// The routes of `policy` that a GET may take, in the order in which they are tried: for each a regular expression over
@@ -28,9 +31,30 @@ pub fn needs_origin_rules(policy: &Policy) -> bool {
     policy.classes.iter().any(|c| c.authority.is_origin() && Tier::ServiceWorker.lifetimes(c).is_some())
 }
 
+/// The policy without what says nothing to a Service Worker: it verifies nobody, answers GET alone, and writes no field
+/// for browsers. Every visitor downloads the rest.
+#[must_use]
+pub fn for_service_worker(mut policy: Policy) -> Policy {
+    (policy.identity, policy.operators) = (None, None);
+    policy.events.clear();
+    policy.local.clear();
+    policy.routes.retain(|route| matches!(route.leads_to, LeadsTo::Class(_)));
+    for class in &mut policy.classes {
+        class.headers.clear();
+        class.edge = None;
+        // It counts where it keeps browsers from storing, which the device then does not take for the origin's doubt.
+        class.browser = class.browser.take().filter(|browser| CacheControl::parse(browser).no_store);
+        if Tier::ServiceWorker.lifetimes(class).is_none() {
+            (class.key, class.query, class.device) = (Template::default(), Query::Listed(Vec::new()), None);
+            class.tags.clear();
+        }
+    }
+    policy
+}
+
 fn expression(pattern: &Pattern) -> String {
     let mut text = "^".to_owned();
-    for segment in &pattern.0 {
+    for (at, segment) in pattern.0.iter().enumerate() {
         text.push('/');
         match segment {
             PathSegment::Literal(literal) => {
@@ -41,6 +65,8 @@ fn expression(pattern: &Pattern) -> String {
                     text.push(letter);
                 }
             }
+            // As the router has it: an empty value fits where something follows.
+            PathSegment::Param(_) if at + 1 < pattern.0.len() => text.push_str("[^/]*"),
             PathSegment::Param(_) => text.push_str("[^/]+"),
             PathSegment::Rest => text.push_str(".*"),
         }
@@ -82,5 +108,37 @@ mod tests {
             paths.retain(|path| path.starts_with("/api/files") || path.len() < 8);
         }
         assert!(covers > 50 && known > covers + 50, "{covers} of {known}");
+    }
+
+    #[test]
+    fn what_is_left_out_decides_nothing() {
+        use crate::exchange::Received;
+        use crate::field::Fields;
+        use crate::head::RequestHead;
+        use crate::principal::{Credential, CredentialSource, Principal};
+        use crate::time::Timestamp;
+
+        let policy = read(include_str!("../../../../../policies/videomi.json")).policy.expect("a policy");
+        let lean = for_service_worker(policy.clone());
+        assert_eq!(coverage(&lean), coverage(&policy));
+        let [whole, lean] = [policy, lean].map(|policy| Engine::new(policy, Tier::ServiceWorker));
+        for path in [
+            "/",
+            "/api/files/videos/f1",
+            "/api/files/videos/f1/thumbnail?x=1",
+            "/api/stats",
+            "/assets/a.js",
+            "/api/auth/x",
+        ] {
+            let decided = [&whole, &lean].map(|engine| {
+                let request = RequestHead::new("GET", &format!("https://a.example{path}"), Fields::new());
+                let ada = Principal::new("ada", CredentialSource::Device).expect("a user");
+                match engine.receive(request, Credential::Verified(ada), Timestamp::from_secs(1)) {
+                    Received::Lookup(lookup) => Some((lookup.key().clone(), lookup.groups())),
+                    Received::Pass(_) | Received::Refuse(_) => None,
+                }
+            });
+            assert_eq!(decided[0], decided[1], "{path}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
-pub use coverage::{coverage, needs_origin_rules};
+pub use coverage::{coverage, for_service_worker, needs_origin_rules};
 pub use describe::{describe, reference};
 pub(crate) use units::{write_size, write_span};
 

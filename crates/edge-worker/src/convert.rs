@@ -1,4 +1,4 @@
-//! The runtime's requests and responses ⇄ the core's heads, for the two tiers that have them. Nothing is decided here.
+//! The runtime's requests and responses ⇄ the core's heads. Nothing is decided here.
 
 use tiercel_core::exchange::{Body, Delivery};
 use tiercel_core::field::Fields;

@@ -1,4 +1,4 @@
-//! One refresh of a key at a time, in this isolate or worker.
+//! One refresh of a key at a time, in this worker.
 
 use std::cell::RefCell;
 
