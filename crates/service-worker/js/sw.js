@@ -65,11 +65,12 @@ const fieldsOf = (headers) => {
 
 const headOf = ({ status, headers }) => `${status}\n${fieldsOf(headers)}`;
 
+/** Pairs, of which the browser makes headers once: an object of them would be copied. */
 function headersFrom(text) {
-  const headers = new Headers();
   const lines = text.split("\n");
-  for (let at = 0; at + 1 < lines.length; at += 2) headers.append(lines[at], lines[at + 1]);
-  return headers;
+  const pairs = [];
+  for (let at = 0; at + 1 < lines.length; at += 2) pairs.push([lines[at], lines[at + 1]]);
+  return pairs;
 }
 
 /** Caches that are open, to be read: opening one takes as long as reading from it. */
@@ -106,8 +107,16 @@ const effects = {
     }
     return task.stored ? headOf(task.stored) : "";
   },
-  read: (_, cache, url) =>
-    caches.match(url, { cacheName: cache }).then((entry) => (entry ? entry.text() : "")).catch(() => ""),
+  async read(_, cache, ...urls) {
+    try {
+      const readable = await open(cache);
+      const text = async (url) => (await readable.match(url))?.text() ?? "";
+      return (await Promise.all(urls.map(text))).join("\n");
+    } catch {
+      opened.delete(cache);
+      return "";
+    }
+  },
   put: (task, cache, url, body, status, fields) =>
     tried(reopen(cache).then((writable) =>
       writable.put(url, new Response(bodyOf(task, body), { status, headers: headersFrom(fields) })))),

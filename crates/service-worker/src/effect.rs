@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! match    CACHE URL                        the stored head, or nothing; the tier keeps the response as `stored`
-//! read     CACHE URL                        the stored text, or nothing
+//! read     CACHE URL…                       the stored texts, a line each
 //! put      CACHE URL BODY STATUS FIELDS     nothing, or why not
 //! delete   CACHE URL…                       nothing, or why not
 //! caches                                    the names of all caches, a line each

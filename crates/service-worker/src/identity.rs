@@ -9,11 +9,18 @@ use tiercel_core::key::escape;
 
 use crate::{effect, engine, store};
 
-type Known = Vec<(String, Option<String>)>;
+/// What was said of a client.
+#[derive(Clone)]
+enum Said {
+    /// Nothing, here or in the store.
+    Nothing,
+    Nobody,
+    User(String),
+}
 
 thread_local! {
     /// What is known of each client (a tab or window), by its id.
-    static KNOWN: RefCell<Known> = const { RefCell::new(Vec::new()) };
+    static KNOWN: RefCell<Vec<(String, Said)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// In the place of a client's id: whoever was named last. No browser gives a client such an id.
@@ -25,61 +32,68 @@ const CLIENT: &str = "https://tiercel.invalid/client/";
 /// The user of a client; `None` is nobody. A page asks for its first pictures before it can say whose it is (and a
 /// reload makes a new client of it): until then it counts as the user's who was named last.
 pub(crate) async fn of(client: &str) -> Option<String> {
-    if let Some(known) = known(client) {
-        return known;
+    if known(client).is_none() || known(LAST).is_none() {
+        effect::want(&["read", &state(), &url(client), &url(LAST)]);
+        let texts = effect::came().await;
+        // A store that fails says nothing, and is asked again.
+        if let Some((of_client, of_last)) = texts.split_once('\n') {
+            for (slot, text) in [(client, of_client), (LAST, of_last)] {
+                // Unless the page has said meanwhile whose it is.
+                if known(slot).is_none() {
+                    note(slot, remembered(text));
+                }
+            }
+        }
     }
-    if let Some(user) = remembered(client).await {
-        // Unless the page has said meanwhile whose it is.
-        return known(client).unwrap_or_else(|| {
-            note(client, Some(user.clone()));
-            Some(user)
-        });
-    }
-    match known(LAST) {
-        Some(last) => last,
-        None => remembered(LAST).await,
+    let said = match known(client) {
+        Some(Said::Nothing) | None => known(LAST),
+        said => said,
+    };
+    match said {
+        Some(Said::User(user)) => Some(user),
+        _ => None,
     }
 }
 
-fn known(client: &str) -> Option<Option<String>> {
-    KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == client).map(|(_, user)| user.clone()))
+fn known(client: &str) -> Option<Said> {
+    KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == client).map(|(_, said)| said.clone()))
 }
 
-fn note(client: &str, user: Option<String>) {
+fn note(client: &str, said: Said) {
     KNOWN.with_borrow_mut(|known| {
         known.retain(|(id, _)| id != client);
-        known.push((client.to_owned(), user));
+        known.push((client.to_owned(), said));
     });
 }
 
-async fn remembered(client: &str) -> Option<String> {
-    effect::want(&["read", &state(), &url(client)]);
-    let text = effect::came().await;
-    let user = percent_decode_str(&text).decode_utf8_lossy().into_owned();
-    (!user.is_empty()).then_some(user)
+/// What the store remembers. What is no text was not written here.
+fn remembered(text: &str) -> Said {
+    match String::from_utf8(percent_decode_str(text).collect()) {
+        Ok(user) if !user.is_empty() => Said::User(user),
+        _ => Said::Nothing,
+    }
 }
 
 /// Notes that `client` is `user`'s from now on; nobody's where that is empty.
 pub(crate) async fn set(client: String, user: String) {
-    let user = Some(user).filter(|user| !user.is_empty());
+    let said = if user.is_empty() { Said::Nobody } else { Said::User(user.clone()) };
     // At once, before the first wait: what is under way looks here before it stores.
     for slot in [&client, LAST] {
-        note(slot, user.clone());
+        note(slot, said.clone());
     }
     let cache = state();
     let urls = [url(&client), url(LAST)];
-    let is_done = match &user {
-        None => store::delete(&cache, &urls).await,
-        Some(user) => {
-            // Escaped: between words nothing may be taken for their end.
-            let body = format!("={}", utf8_percent_encode(user, NON_ALPHANUMERIC));
-            let head = ResponseHead { status: 200, fields: Fields::new() };
-            let mut is_done = true;
-            for url in urls {
-                is_done &= store::write(&cache, &url, &body, &head).await;
-            }
-            is_done
+    let is_done = if user.is_empty() {
+        store::delete(&cache, &urls).await
+    } else {
+        // Escaped: between words nothing may be taken for their end.
+        let body = format!("={}", utf8_percent_encode(&user, NON_ALPHANUMERIC));
+        let head = ResponseHead { status: 200, fields: Fields::new() };
+        let mut is_done = true;
+        for url in urls {
+            is_done &= store::write(&cache, &url, &body, &head).await;
         }
+        is_done
     };
     if is_done {
         forget_closed(&cache).await;
