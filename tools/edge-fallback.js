@@ -76,9 +76,10 @@ function without(headers, unwanted) {
   return fields;
 }
 
-/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`), and none goes out. */
+/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`, which CGI and its heirs also read from
+ *  `X_Tiercel_User`), and none goes out. */
 function isPrivate(name) {
-  return name.startsWith("x-tiercel-");
+  return /^x[-_]tiercel/.test(name);
 }
 
 /** RFC 9213: such a field would overrule Cache-Control in the caches that it is for. */

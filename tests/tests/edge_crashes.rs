@@ -229,13 +229,19 @@ fn both_ways() -> [World; 2] {
 fn what_the_origin_gets_past_the_core() {
     for world in both_ways() {
         for path in ["/x/a%2Fb/%zz?q=%20&r=a+b&&s", "/x//y/?", "/x?", "/x?a=http://b/", "/x/%E9?%e9"] {
-            let fields = ["X-Tiercel-User: admin", "x-tiercel-meta: t1", "X-A: b", "Accept-Language: fr"];
+            let fields = [
+                "X-Tiercel-User: admin",
+                "X_Tiercel_User: admin",
+                "x-tiercel-meta: t1",
+                "X-A: b",
+                "Accept-Language: fr",
+            ];
             let (got, past) = crash(&world, "GET", path, &fields);
             assert_eq!((got.status, got.cache()), (200, PAST), "{path}: {got:?}");
             let got = world.send("GET", path, &fields);
             assert_eq!((got.status, got.cache()), (200, "fwd=bypass; detail=\"no-class\""), "{path}: {got:?}");
             assert_eq!(past, world.origin.take_log(), "{path}");
-            assert!(!past[0].fields.iter().any(|(name, _)| name.starts_with("x-tiercel-")), "{past:?}");
+            assert!(!past[0].fields.iter().any(|(name, _)| name.contains("tiercel")), "{past:?}");
             assert_eq!((past[0].fields.get("x-a"), past[0].fields.get("accept-language")), (Some("b"), Some("fr")));
         }
         // Who asks has not been verified, so the origin hears of the credential and of nobody's name.
