@@ -45,6 +45,22 @@ pub fn history_edge() -> PathBuf {
     built("TIERCEL_DIST_HISTORY", "dist/history", how)
 }
 
+/// The edge of a policy in tests/cases/auth, by its name: `$TIERCEL_DIST_AUTH/NAME/edge`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn auth_edge(name: &str) -> PathBuf {
+    let dist = std::env::var_os("TIERCEL_DIST_AUTH").map_or_else(|| PathBuf::from("dist/auth"), PathBuf::from);
+    let edge = root().join(dist).join(name).join("edge");
+    assert!(
+        edge.join("index.js").is_file(),
+        "{} holds no edge; run `cargo xtask build --only edge --policy tests/cases/auth/{name}.json --out dist/auth/{name}`",
+        edge.display()
+    );
+    edge
+}
+
 fn built(variable: &str, usual: &str, how: &str) -> PathBuf {
     let dist = std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from);
     let edge = root().join(dist).join("edge");
