@@ -47,10 +47,12 @@ pub fn subject(token: &str) -> Option<String> {
     claims["sub"].as_str().map(str::to_owned)
 }
 
-/// HMAC-SHA256 (RFC 2104) with a key of at most one block.
+/// HMAC-SHA256 (RFC 2104).
 fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     const BLOCK: usize = 64;
-    assert!(key.len() <= BLOCK, "a longer key would have to be hashed first");
+    if key.len() > BLOCK {
+        return hmac(&Sha256::digest(key), text);
+    }
     let mut padded = [0u8; BLOCK];
     padded[..key.len()].copy_from_slice(key);
     let digest = |pad: u8, text: &[u8]| {

@@ -275,7 +275,7 @@ impl Context<'_> {
     fn forwarded(&self, upgrades: bool) -> RequestHead {
         let mut head = self.request.clone();
         // The target names the host; a field of the client's must not.
-        head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
+        head.fields.retain(|name, _| !is_private(name) && name != "host");
         if !upgrades {
             head.fields.remove_hop_by_hop();
         }
@@ -299,11 +299,19 @@ impl Context<'_> {
             if class.scope == Scope::Public && shared {
                 head.fields.remove("authorization");
                 head.fields.remove("cookie");
-                head.fields.remove(USER_FIELD);
             }
+        }
+        if class.scope == Scope::Public {
+            head.fields.remove(USER_FIELD);
         }
         OriginRequest { head, timeout: Some(class.timeout), revalidate: !shared }
     }
+}
+
+/// Whether a field is ours, between tier and origin. CGI and its heirs read `X_Tiercel_User` as `X-Tiercel-User`.
+fn is_private(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.starts_with(b"x") && bytes.get(1..9).is_some_and(|rest| rest == b"-tiercel" || rest == b"_tiercel")
 }
 
 /// Whether a client's range counts only where its own condition holds (RFC 9110 §13.2.2).

@@ -20,7 +20,7 @@ use route::{Pattern, Router};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 3;
+const FORM: u8 = 4;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod check;
 mod compile;
 mod describe;
+mod identity;
 pub mod model;
 pub mod place;
 mod units;
