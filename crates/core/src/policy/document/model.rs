@@ -146,7 +146,7 @@ pub enum AnonymousDoc {
     /// The origin's answer, uncached.
     #[default]
     Pass,
-    /// 401.
+    /// 401, whatever else the request is; but a preflight (`OPTIONS`) passes.
     Refuse,
 }
 
