@@ -99,7 +99,11 @@ fn mutations_survive_a_crash_anywhere() {
                 }
                 done[usize::from(got.status == 200)] += 1;
                 for turn in 1..=2 {
-                    let seen = world.send("GET", LIST, &[&ada]);
+                    let writes = got.fields.get("tiercel-consistency").unwrap_or_default();
+                    let token = writes.split(';').next().filter(|token| !token.is_empty());
+                    let fields = [Some(ada.clone()), token.map(|token| format!("Tiercel-Consistency: {token}"))];
+                    let fields: Vec<&str> = fields.iter().flatten().map(String::as_str).collect();
+                    let seen = world.send("GET", LIST, &fields);
                     assert_eq!(seen.status, 200, "{kind} at {at}, {turn}: {seen:?}");
                     let is_new =
                         version_of(&seen) >= if got.status == 200 { version_of(&got) } else { before + asked as u64 };

@@ -103,9 +103,10 @@ pub struct Knowledge {
     shards: [Known; SHARDS],
     /// Counts the purges that this isolate recorded.
     recorded: u64,
-    /// When copies were last looked for, and left.
+    /// When copies were last looked for, and left, and those of which shards.
     taken: Option<Timestamp>,
     left: Option<Timestamp>,
+    shared: Shards,
 }
 
 /// What is known of one shard. Moments are by the object's clock, but for `as_of` and `tried`.
@@ -271,9 +272,12 @@ impl Knowledge {
         is_time(&mut self.taken, now, bound.get() * 125)
     }
 
-    /// Whether copies are worth leaving at `now`; not where that was just done.
-    pub fn leaves_copies(&mut self, now: Timestamp, bound: DeltaSeconds) -> bool {
-        is_time(&mut self.left, now, bound.get() * 250)
+    /// Whether copies are worth leaving at `now`, after `learnt` have answered; not where none of them is new to the
+    /// others and that was just done.
+    pub fn leaves_copies(&mut self, learnt: Shards, now: Timestamp, bound: DeltaSeconds) -> bool {
+        let known = self.shared;
+        self.shared = known | learnt;
+        !learnt.is_empty() && (is_time(&mut self.left, now, bound.get() * 250) || self.shared != known)
     }
 
     /// Learns what another isolate of the data centre knew ([`Self::copies`]).

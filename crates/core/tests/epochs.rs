@@ -277,8 +277,20 @@ fn copies_are_exchanged_now_and_then() {
     let takes: Vec<bool> =
         [0, 499, 500, 999, 1_000].into_iter().map(|n| knowledge.takes_copies(at(n), bound)).collect();
     assert_eq!(takes, [true, false, true, false, true]);
-    let leaves: Vec<bool> = [0, 999, 1_000, 500].into_iter().map(|n| knowledge.leaves_copies(at(n), bound)).collect();
-    assert_eq!(leaves, [true, false, true, false]);
+    let (none, one, other) = (Shards::default(), only(Shard::of("user:a")), only(Shard::of("file:f1")));
+    for (learnt, moment, leaves) in [
+        (none, 0, false),
+        (one, 0, true),
+        (one, 999, false),
+        (one, 1_000, true),
+        (one, 1_001, false),
+        // The others have not heard of it.
+        (other, 1_002, true),
+        (one | other, 1_003, false),
+        (one, 500, false),
+    ] {
+        assert_eq!(knowledge.leaves_copies(learnt, at(moment), bound), leaves, "{moment}");
+    }
 }
 
 #[test]

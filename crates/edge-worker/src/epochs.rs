@@ -90,7 +90,12 @@ pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, po
 /// Has the objects of `names` know of them, if this isolate never asked: an object that is made later than an entry
 /// cannot tell whether it was purged.
 pub(crate) async fn introduce(env: &Env, names: &[String], policy: &'static Policy) {
-    let strangers = KNOWN.with_borrow(|known| known.strangers(names));
+    let strangers = || KNOWN.with_borrow(|known| known.strangers(names));
+    if strangers().is_empty() {
+        return;
+    }
+    take_copies(policy).await;
+    let strangers = strangers();
     if !strangers.is_empty() {
         KNOWN.with_borrow_mut(|known| known.begin(strangers, now()));
         leave_copies(ask(env, strangers, &[], patience(policy), policy).await, policy).await;
@@ -134,8 +139,10 @@ pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalida
         if let Some(hand) = waiting {
             hand.over(true);
         }
-        // What the data centre has is older than the purge.
-        leave_copies(told, policy).await;
+        if !told.is_empty() {
+            // What the data centre has is older than the purge.
+            write_copies(policy).await;
+        }
     });
     recorded.await.unwrap_or(false)
 }
@@ -183,11 +190,14 @@ async fn take_copies(policy: &Policy) {
     }
 }
 
-/// Leaves what was `learnt` for the data centre's other isolates.
+/// Now and then leaves what was `learnt` for the data centre's other isolates.
 async fn leave_copies(learnt: Shards, policy: &Policy) {
-    if learnt.is_empty() || !KNOWN.with_borrow_mut(|known| known.leaves_copies(now(), policy.bound)) {
-        return;
+    if KNOWN.with_borrow_mut(|known| known.leaves_copies(learnt, now(), policy.bound)) {
+        write_copies(policy).await;
     }
+}
+
+async fn write_copies(policy: &Policy) {
     let copies = KNOWN.with_borrow(Knowledge::copies);
     let seconds = policy.bound.get().max(1) as f64;
     let kept = in_millis(patience(policy), &keep(&Shard::copies(&policy.name), &copies, seconds)).await;
