@@ -389,6 +389,19 @@ impl World {
         self.sabotage(&json!({ "store": false, "epochs": false, "wasm": false }))
     }
 
+    /// What the first isolate has put into its store since the last call and is still there: the URL of each key, and
+    /// the body. The first call begins to watch.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    #[must_use]
+    pub fn kept(&self) -> Vec<(String, String)> {
+        let said = self.tell("kept", &json!({}));
+        let text = |kept: &Value, name: &str| kept[name].as_str().expect("a text").to_owned();
+        let all = said["kept"].as_array().expect("a list");
+        all.iter().map(|kept| (text(kept, "url"), text(kept, "body"))).collect()
+    }
+
     fn tell(&self, what: &str, told: &Value) -> Value {
         let url = format!("{}/{what}", self.control);
         let mut answer = self.agent.post(url).send(told.to_string()).expect("the control server answers");

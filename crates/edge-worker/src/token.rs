@@ -138,7 +138,8 @@ pub(crate) fn claims(said: &str, is_token: bool, subject: &str) -> Option<(Claim
     for (at, moment) in (2..).zip(&mut moments) {
         let value = said.get(at);
         if !value.is_undefined() {
-            *moment = Some(Timestamp::from_secs(value.as_f64().filter(|secs| *secs >= 0.0)? as u64));
+            let secs = value.as_f64().filter(|secs| (0.0..f64::INFINITY).contains(secs))?;
+            *moment = Some(Timestamp::from_secs(secs as u64));
         }
     }
     let [expires, not_before, issued] = moments;

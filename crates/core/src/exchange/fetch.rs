@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::entry::{self, StoredEntry};
 use super::fill::Fill;
 use super::receive::{self, normalised_query};
-use super::{Conclusion, Context, Delivery, Lookup, Outcome, StoreAction, deliver, sliced};
+use super::{Conclusion, Context, Delivery, Lookup, Outcome, StoreAction, deliver, sliced, unkeyed};
 use crate::field::Fields;
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
@@ -26,18 +26,6 @@ use crate::time::{DeltaSeconds, Timestamp};
 
 /// The verified user, percent-encoded, for the origin. Clients cannot forge it: the edge removes theirs.
 pub const USER_FIELD: &str = "x-tiercel-user";
-/// Request fields outside the key that some origins let change their answer.
-const UNKEYED: [&str; 8] = [
-    "forwarded",
-    "x-forwarded-host",
-    "x-host",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
-
 /// Why a request goes past the cache. The names are stable: they go out in `Cache-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassReason {
@@ -274,8 +262,8 @@ impl Context<'_> {
     /// The client's request as it may go on.
     fn forwarded(&self, upgrades: bool) -> RequestHead {
         let mut head = self.request.clone();
-        // The target names the host; a field of the client's must not.
-        head.fields.retain(|name, _| !is_private(name) && name != "host");
+        // What is ours, between tier and origin. The target names the host; a field of the client's must not.
+        head.fields.retain(|name, _| !unkeyed::begins(name, "x-tiercel") && name != "host");
         if !upgrades {
             head.fields.remove_hop_by_hop();
         }
@@ -290,7 +278,7 @@ impl Context<'_> {
     pub(super) fn origin_request(&self, class: &ResourceClass) -> OriginRequest {
         let mut head = self.forwarded(false);
         let shared = self.rules.tier.is_shared();
-        head.fields.retain(|name, _| !UNKEYED.contains(&name));
+        unkeyed::remove(&mut head, shared);
         if class.authority == Authority::Policy {
             head.target.query = normalised_query(class, &self.params, &head.target);
             // The client's wishes would reach the origin's own caches.
@@ -306,12 +294,6 @@ impl Context<'_> {
         }
         OriginRequest { head, timeout: Some(class.timeout), revalidate: !shared }
     }
-}
-
-/// Whether a field is ours, between tier and origin. CGI and its heirs read `X_Tiercel_User` as `X-Tiercel-User`.
-fn is_private(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.starts_with(b"x") && bytes.get(1..9).is_some_and(|rest| rest == b"-tiercel" || rest == b"_tiercel")
 }
 
 /// Whether a client's range counts only where its own condition holds (RFC 9110 §13.2.2).
