@@ -98,3 +98,23 @@ fn it_may_have_been_done() {
     world.origin.answer(Reply::new(200, &[], "new"));
     assert_eq!(world.send("GET", list, &[&ada]).body, "new");
 }
+
+/// MUT-5: mutations that purge the same names at the same time do not wait for one another.
+#[test]
+fn it_waits_for_no_other() {
+    let world = World::start(&videomi_edge(), 1, counting(0));
+    let at_once: Vec<_> = (0..20).map(|_| world.send_off("POST", RATINGS, &[])).collect();
+    let took = |stream| {
+        let answer = answer(stream).to_ascii_lowercase();
+        let (_, after) = answer.split_once("epochs;dur=").expect("it says how long that took");
+        after
+            .split(|c: char| !c.is_ascii_digit())
+            .next()
+            .and_then(|millis| millis.parse::<u64>().ok())
+            .expect("a number")
+    };
+    let mut took: Vec<u64> = at_once.into_iter().map(took).collect();
+    took.sort_unstable();
+    // Who is not told at once asks again after 250 ms.
+    assert!(took[10] < 250, "{took:?}");
+}

@@ -58,6 +58,12 @@ impl Shards {
         self.0 == 0
     }
 
+    /// Those that are not among `others`.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// Adds one.
     pub const fn insert(&mut self, shard: Shard) {
         self.0 |= 1 << shard.index();

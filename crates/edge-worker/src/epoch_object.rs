@@ -39,8 +39,8 @@ const FEED: &str = "
 const OF_NAME: &str = "SELECT group_concat(name || char(9) || at || char(9) || purge || char(10), '') AS lines FROM epochs WHERE name = ?";
 
 #[wasm_bindgen(inline_js = r#"
-export async function arm(storage, millis) {
-  if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + millis);
+export async function arm(storage, millis, anew) {
+  if (anew || (await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + millis);
 }
 export async function clean(env, tags) {
   const url = `${env.CLOUDFLARE_API_URL ?? "https://api.cloudflare.com/client/v4"}/zones/${env.CLOUDFLARE_ZONE_ID}/purge_cache`;
@@ -52,8 +52,8 @@ export async function clean(env, tags) {
 }
 "#)]
 extern "C" {
-    /// Sets the alarm in so many milliseconds, unless one is set.
-    fn arm(storage: &JsValue, millis: f64) -> Promise;
+    /// Sets the alarm in so many milliseconds, unless one is set; `anew`, also then.
+    fn arm(storage: &JsValue, millis: f64, anew: bool) -> Promise;
     /// Has Cloudflare purge the tags: status and `Retry-After` of its answer.
     fn clean(env: &Env, tags: &str) -> Promise;
 }
@@ -98,7 +98,7 @@ impl TagEpochs {
                 sql.exec(PURGE, Array::of3(&(*name).into(), &(*purge).into(), &now))?;
             }
             if !asked.purges.is_empty() && env.get("CLOUDFLARE_ZONE_ID").is_string() {
-                JsFuture::from(arm(&storage, GATHER as f64)).await?;
+                JsFuture::from(arm(&storage, GATHER as f64, false)).await?;
             }
             let since = asked.since.as_millis() as f64;
             let mut answer = lines(&sql, FEED, Array::of3(&now, &since.into(), &(MOST_IN_FEED as f64).into()))?;
@@ -114,7 +114,8 @@ impl TagEpochs {
         let (sql, storage, env) = (self.sql.clone(), self.storage.clone(), self.env.clone());
         promise(Box::pin(async move {
             match clean_up(&sql, &env).await? {
-                Some(millis) => JsFuture::from(arm(&storage, millis as f64)).await,
+                // Purges that came meanwhile have set it, for too early.
+                Some(millis) => JsFuture::from(arm(&storage, millis as f64, true)).await,
                 None => Ok(JsValue::UNDEFINED),
             }
         }))

@@ -122,7 +122,9 @@ pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalida
         let mut told = ask(&env, untold(&names), &[], patience(policy), policy).await;
         let mut waiting = Some(hand);
         let mut millis = PAUSES.0;
-        while !untold(&names).is_empty() {
+        // Whom an object has answered, it has heard. What others purge under the same names meanwhile, they tell.
+        let left = |told| untold(&names).without(told);
+        while !left(told).is_empty() {
             let waited = now().as_millis().saturating_sub(began.as_millis());
             let patient = policy.record_timeout.get() * 1000;
             if let Some(hand) = waiting.take_if(|_| waited >= patient) {
@@ -134,7 +136,7 @@ pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalida
             }
             pause(millis).await;
             millis = PAUSES.1.min(millis * 2);
-            told = told | ask(&env, untold(&names), &[], patience(policy), policy).await;
+            told = told | ask(&env, left(told), &[], patience(policy), policy).await;
         }
         if let Some(hand) = waiting {
             hand.over(true);
