@@ -48,7 +48,7 @@ export async function clean(env, tags) {
   const body = JSON.stringify({ tags: tags.split("\n") });
   const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(10_000) });
   await answer.body?.cancel();
-  return [answer.status, Number(answer.headers.get("retry-after"))];
+  return `${answer.status} ${answer.headers.get("retry-after") ?? ""}`;
 }
 "#)]
 extern "C" {
@@ -127,11 +127,10 @@ async fn clean_up(sql: &SqlStorage, env: &Env) -> Result<Option<u64>> {
     let oldest = now().as_millis().saturating_sub(hygiene::OLDEST) as f64;
     let dirty = lines(sql, DIRTY, Array::of2(&oldest.into(), &(hygiene::MOST_TAGS as f64).into()))?;
     let Some((last, tags)) = dirty.split_once('\n') else { return Ok(None) };
-    let answer = JsFuture::from(clean(env, tags)).await.map(|answer| Array::from(&answer));
-    let said = |at| answer.as_ref().ok().and_then(|answer: &Array| answer.get(at).as_f64()).filter(|it| it.is_finite());
+    let answer = JsFuture::from(clean(env, tags)).await.ok().and_then(|answer| answer.as_string()).unwrap_or_default();
     let rate = env.get("CLOUDFLARE_PURGES_A_MINUTE").as_string().and_then(|rate| rate.parse().ok());
     let interval = hygiene::interval(rate.unwrap_or(hygiene::USUAL_RATE));
-    let next = hygiene::next(said(0).map(|status| status as u16), said(1).map(|seconds| seconds as u64), interval);
+    let next = hygiene::next(&answer, interval);
     if let Next::Again(millis) = next {
         return Ok(Some(millis));
     }
