@@ -22,6 +22,14 @@ export function watched(env) {
   return { env: Object.create(env, { ORIGIN: { get } }), isBegun: () => isBegun };
 }
 
+/** The environment with an origin that does not answer. */
+export function unanswered(env) {
+  const fetch = async () => {
+    throw new Error("it is not sent again");
+  };
+  return Object.create(env, { ORIGIN: { value: { fetch } } });
+}
+
 /** The origin's answer to a safe request. Nobody keeps it: whose it is has not been asked. */
 export async function fromOrigin(request, env) {
   if (!hasOrigin(env)) return failed(env);
@@ -79,10 +87,10 @@ function without(headers, unwanted) {
   return fields;
 }
 
-/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`), and none goes out. Or between client and
- *  tier: crates/core/src/consistency.rs. */
+/** Ours, between tier and origin. A client must not set them (`X-Tiercel-User`, which CGI and its heirs also read from
+ *  `X_Tiercel_User`), and none goes out. Or between client and tier: crates/core/src/consistency.rs. */
 function isPrivate(name) {
-  return name.startsWith("x-tiercel-") || name === "tiercel-consistency";
+  return /^x[-_]tiercel/.test(name) || name === "tiercel-consistency";
 }
 
 /** RFC 9213: such a field would overrule Cache-Control in the caches that it is for. */

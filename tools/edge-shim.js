@@ -5,7 +5,7 @@
 // their JavaScript object (and its storage); only the Rust value inside is built again.
 
 import { DurableObject } from "cloudflare:workers";
-import { failed, fromOrigin, isSafe, watched } from "./edge-fallback.js";
+import { failed, fromOrigin, isSafe, unanswered, watched } from "./edge-fallback.js";
 import { hasCrashed, onCrash } from "./edge-instance.js";
 import { answerTo, forgetAll, questionOf } from "./edge-ready.js";
 
@@ -97,14 +97,28 @@ async function mutate(request, env, ctx) {
     return await call(way.env);
   } catch (error) {
     report(error);
-    if (way.isBegun() || request.bodyUsed) return failed(env);
+    if (way.isBegun() || request.bodyUsed) return giveUp(request, env, ctx);
   }
   try {
     return await call(way.env);
   } catch (error) {
     report(error);
-    return failed(env);
+    return giveUp(request, env, ctx);
   }
+}
+
+/** Nobody knows whether the mutation was done. The crate makes known what that would have made untrue: it is given the
+ *  same again, before an origin that does not answer. */
+async function giveUp(request, env, ctx) {
+  const { method, url, headers } = request;
+  try {
+    const given = new Request(url, { method, headers });
+    const answer = await guarded(() => bindings.fetch(given, unanswered(env), ctx));
+    await answer.body?.cancel();
+  } catch (error) {
+    report(error);
+  }
+  return failed(env);
 }
 
 function report(error) {

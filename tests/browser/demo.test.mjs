@@ -13,7 +13,7 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..")
 
 /** Edge and origin in workerd, with the demo's library. */
 async function world() {
-  const vars = { JWT_SECRET: "a secret of this test" };
+  const vars = { JWT_SECRET: "a secret of this test, and of nothing else" };
   const config = {
     edge: { dir: built("edge"), vars },
     origin: { dir: built("demo/origin"), assetsDir: built("demo/web"), vars, seed: true },

@@ -18,6 +18,12 @@ pub fn token(user: &str) -> String {
     )
 }
 
+/// Whom a token of [`token`] is for. No other token is taken.
+#[must_use]
+pub fn issued_to(shown: &str) -> Option<String> {
+    subject(shown).filter(|user| !user.is_empty() && token(user) == shown)
+}
+
 /// The field line that carries a token for `user` (RFC 6750).
 #[must_use]
 pub fn bearer(user: &str) -> String {
@@ -33,8 +39,13 @@ pub fn cookie(user: &str) -> String {
 /// A token of this header and these claims, signed with `secret`.
 #[must_use]
 pub fn sign(header: &Value, claims: &Value, secret: &str) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(header), part(claims));
+    sign_text(&header.to_string(), &claims.to_string(), secret)
+}
+
+/// The same of texts as they are, whether or not they are JSON.
+#[must_use]
+pub fn sign_text(header: &str, claims: &str, secret: &str) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(hmac(secret.as_bytes(), signed.as_bytes()));
     format!("{signed}.{signature}")
 }
@@ -47,10 +58,12 @@ pub fn subject(token: &str) -> Option<String> {
     claims["sub"].as_str().map(str::to_owned)
 }
 
-/// HMAC-SHA256 (RFC 2104) with a key of at most one block.
+/// HMAC-SHA256 (RFC 2104).
 fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     const BLOCK: usize = 64;
-    assert!(key.len() <= BLOCK, "a longer key would have to be hashed first");
+    if key.len() > BLOCK {
+        return hmac(&Sha256::digest(key), text);
+    }
     let mut padded = [0u8; BLOCK];
     padded[..key.len()].copy_from_slice(key);
     let digest = |pad: u8, text: &[u8]| {

@@ -12,6 +12,7 @@ pub mod film;
 pub mod history;
 pub mod jar;
 pub mod jwt;
+pub mod keys;
 pub mod library;
 pub mod live;
 pub mod origin;

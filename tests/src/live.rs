@@ -45,6 +45,22 @@ pub fn history_edge() -> PathBuf {
     built("TIERCEL_DIST_HISTORY", "dist/history", how)
 }
 
+/// The edge of a policy in tests/cases/auth, by its name: `$TIERCEL_DIST_AUTH/NAME/edge`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn auth_edge(name: &str) -> PathBuf {
+    let dist = std::env::var_os("TIERCEL_DIST_AUTH").map_or_else(|| PathBuf::from("dist/auth"), PathBuf::from);
+    let edge = root().join(dist).join(name).join("edge");
+    assert!(
+        edge.join("index.js").is_file(),
+        "{} holds no edge; run `cargo xtask build --only edge --policy tests/cases/auth/{name}.json --out dist/auth/{name}`",
+        edge.display()
+    );
+    edge
+}
+
 fn built(variable: &str, usual: &str, how: &str) -> PathBuf {
     let dist = std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from);
     let edge = root().join(dist).join("edge");
@@ -283,6 +299,19 @@ impl World {
         self.edges[isolate].trim_start_matches("http://")
     }
 
+    /// Sends a request to the first isolate and leaves the answer to [`answer`], or to nobody.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    #[must_use]
+    pub fn send_off(&self, method: &str, path: &str, fields: &[&str]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address(0)).expect("the edge listens");
+        let host = format!("Host: {}", self.address(0));
+        let lines = [&[host.as_str(), "Connection: close", "Content-Length: 2"], fields].concat().join("\r\n");
+        stream.write_all(format!("{method} {path} HTTP/1.1\r\n{lines}\r\n\r\n{{}}").as_bytes()).expect("it reads");
+        stream
+    }
+
     /// Sends bytes as they are and reads what comes until the connection closes, or for five seconds.
     ///
     /// # Panics
@@ -330,7 +359,7 @@ impl World {
     /// When the world has ended.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.tell("sabotage", &json!({}))["calls"].as_u64().expect("a number")
+        self.tell("sabotage", &json!({ "edge": 0, "faults": {} }))["calls"].as_u64().expect("a number")
     }
 
     /// Breaks parts of the first isolate's tier, such as `{"store": "throw"}`, or mends them, by `false`.
@@ -360,6 +389,19 @@ impl World {
         self.sabotage(&json!({ "store": false, "epochs": false, "wasm": false }))
     }
 
+    /// What the first isolate has put into its store since the last call and is still there: the URL of each key, and
+    /// the body. The first call begins to watch.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    #[must_use]
+    pub fn kept(&self) -> Vec<(String, String)> {
+        let said = self.tell("kept", &json!({}));
+        let text = |kept: &Value, name: &str| kept[name].as_str().expect("a text").to_owned();
+        let all = said["kept"].as_array().expect("a list");
+        all.iter().map(|kept| (text(kept, "url"), text(kept, "body"))).collect()
+    }
+
     fn tell(&self, what: &str, told: &Value) -> Value {
         let url = format!("{}/{what}", self.control);
         let mut answer = self.agent.post(url).send(told.to_string()).expect("the control server answers");
@@ -387,6 +429,17 @@ impl Drop for World {
 
 fn usual_body(method: &str) -> &'static str {
     if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" }
+}
+
+/// What comes of a request that was sent off: head and body.
+///
+/// # Panics
+/// When nothing does.
+#[must_use]
+pub fn answer(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
 }
 
 /// The edge tells on stderr of every failure, and failures are what the tests are about.

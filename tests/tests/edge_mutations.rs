@@ -1,8 +1,6 @@
 //! Mutations on their way through the edge, in workerd: what they make untrue is known before their answer, whatever
 //! becomes of their client, of their answer or of the objects that record it.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -10,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tiercel_e2e::jwt::bearer;
-use tiercel_e2e::live::{World, videomi_edge};
+use tiercel_e2e::live::{World, answer, videomi_edge};
 use tiercel_e2e::origin::{Origin, Reply};
 
 const RATINGS: &str = "/api/ratings/f1";
@@ -27,27 +25,12 @@ fn counting(takes: u64) -> Origin {
     })
 }
 
-/// Sends a rating, and leaves the connection to whoever reads the answer, or does not.
-fn rate(address: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("the edge listens");
-    let request =
-        format!("POST {RATINGS} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    stream
-}
-
-fn answer(mut stream: TcpStream) -> String {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer
-}
-
 /// MUT-1 (product.md, "Events"): the client goes while the origin works. The mutation counts all the same.
 #[test]
 fn it_outlives_its_client() {
     let world = World::start(&videomi_edge(), 1, counting(300));
     assert_eq!(world.warm(RATINGS, &[]).body, "1");
-    let stream = rate(world.address(0));
+    let stream = world.send_off("POST", RATINGS, &[]);
     let _ = world.origin.wait_for(1);
     drop(stream);
     let _ = world.until(RATINGS, &[], |got| got.body == "2");
@@ -60,15 +43,15 @@ fn it_waits_until_it_is_recorded() {
     assert_eq!(world.warm(RATINGS, &[]).body, "1");
     assert_eq!(world.send_to(1, "GET", RATINGS, &[]).body, "1");
     world.sabotage(&json!({ "epochs": "throw" }));
-    let waiting = rate(world.address(0));
+    let waiting = world.send_off("POST", RATINGS, &[]);
     let _ = world.origin.wait_for(1);
     // It has tried, failed, and goes on trying.
     while world.sabotage(&json!({ "epochs": "throw" })).struck < 4 {
         thread::sleep(Duration::from_millis(20));
     }
     let _ = world.mend();
-    let answer = answer(waiting);
-    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("purge-pending"), "{answer}");
+    let told = answer(waiting);
+    assert!(told.starts_with("HTTP/1.1 200") && !told.contains("purge-pending"), "{told}");
     world.advance(6);
     assert_eq!(world.send_to(1, "GET", RATINGS, &[]).body, "2", "the other isolate, past the bound");
 }
@@ -80,11 +63,11 @@ fn it_waits_for_so_long() {
     assert_eq!(world.warm(RATINGS, &[]).body, "1");
     assert_eq!(world.send_to(1, "GET", RATINGS, &[]).body, "1");
     world.sabotage(&json!({ "epochs": "throw" }));
-    let waiting = rate(world.address(0));
+    let waiting = world.send_off("POST", RATINGS, &[]);
     let _ = world.origin.wait_for(1);
     world.advance(16);
-    let answer = answer(waiting);
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("purge-pending"), "{answer}");
+    let told = answer(waiting);
+    assert!(told.starts_with("HTTP/1.1 200") && told.contains("purge-pending"), "{told}");
     assert_eq!(world.send("GET", RATINGS, &[]).body, "2", "the isolate itself knows");
     let _ = world.mend();
     let mut seen = String::new();
@@ -114,4 +97,24 @@ fn it_may_have_been_done() {
     assert!(stale.cache().contains("fwd=stale") && stale.cache().contains("network-failure"), "{stale:?}");
     world.origin.answer(Reply::new(200, &[], "new"));
     assert_eq!(world.send("GET", list, &[&ada]).body, "new");
+}
+
+/// MUT-5: mutations that purge the same names at the same time do not wait for one another.
+#[test]
+fn it_waits_for_no_other() {
+    let world = World::start(&videomi_edge(), 1, counting(0));
+    let at_once: Vec<_> = (0..20).map(|_| world.send_off("POST", RATINGS, &[])).collect();
+    let took = |stream| {
+        let answer = answer(stream).to_ascii_lowercase();
+        let (_, after) = answer.split_once("epochs;dur=").expect("it says how long that took");
+        after
+            .split(|c: char| !c.is_ascii_digit())
+            .next()
+            .and_then(|millis| millis.parse::<u64>().ok())
+            .expect("a number")
+    };
+    let mut took: Vec<u64> = at_once.into_iter().map(took).collect();
+    took.sort_unstable();
+    // Who is not told at once asks again after 250 ms.
+    assert!(took[10] < 250, "{took:?}");
 }

@@ -123,3 +123,24 @@ fn hygiene() {
     assert_eq!(told[0].body, r#"{"tags":["ratings:f1"]}"#);
     assert!(began.elapsed() < Duration::from_secs(10) && told.len() == 1, "{told:?}");
 }
+
+/// OP-5 (issue "invalidation"): purges that come while Cloudflare is being called do not hurry the next call.
+#[test]
+fn hygiene_keeps_its_rate() {
+    let taken = Reply::new(200, &["Content-Type: application/json"], r#"{"success":true}"#);
+    let cloudflare = Origin::start(move |_| Reply::Slow(Duration::from_secs(2), Box::new(taken.clone())));
+    let world = world(&[
+        ("CLOUDFLARE_API_URL", &cloudflare.url()),
+        ("CLOUDFLARE_ZONE_ID", "zone1"),
+        ("CLOUDFLARE_PURGE_TOKEN", "secret"),
+        // Each of the sixteen objects may call every three seconds.
+        ("CLOUDFLARE_PURGES_A_MINUTE", "320"),
+    ]);
+    assert_eq!(purge(&world, r#"{"tags": ["ratings:f1"]}"#).status, 200);
+    let _ = cloudflare.wait_for(1);
+    let began = Instant::now();
+    assert_eq!(purge(&world, r#"{"tags": ["ratings:f1"]}"#).status, 200);
+    assert!(began.elapsed() < Duration::from_secs(2), "it does not wait for the call either");
+    assert_eq!(cloudflare.wait_for(1)[0].body, r#"{"tags":["ratings:f1"]}"#);
+    assert!(began.elapsed() > Duration::from_secs(4), "after {:?}", began.elapsed());
+}

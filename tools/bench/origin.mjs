@@ -4,14 +4,18 @@
 //
 //   /api/files/:category/:id-:bytes   a file of so many bytes (RFC 9110 §14: single ranges), with a strong ETag
 //   /images/slow.webp                 LENGTH bytes, after 300 ms
+//   POST /api/upload                  what the demo's origin says of a new file, of one category after the other
+//   POST /api/ratings/:id             what it says of a rating
 //   anything else                     LENGTH bytes
 //
 // Prints one line of JSON when it listens: {"url", "controlUrl"}. The control server answers
 //   GET  /given               {"requests", "bytes"}: what the origin gave, bodies only, in bytes
 //   POST /given               the same, and begins to count again
 //   POST /down, POST /up      whether it listens at all
+//   GET  /sessions/:n         {"secret", "tokens"}: n users' tokens (RFC 7519, HS256), good until the year 2100
 // Ends when stdin closes.
 
+import { createHmac, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
 
@@ -56,8 +60,33 @@ function serveFile(request, response, size) {
   response.on("close", () => body.destroy());
 }
 
+const CATEGORIES = ["videos", "images", "music"];
+let changes = 0;
+
+function changed(request, response) {
+  const number = ++changes;
+  const category = CATEGORIES[number % CATEGORIES.length];
+  const file = { id: `f${number}`, name: "a file", category, contentType: "video/mp4", size: 2048, createdAt: Date.now() };
+  const [status, data] = request.url === "/api/upload" ? [201, { file }] : [200, { average: 4.2, count: number }];
+  const text = JSON.stringify({ success: true, data });
+  const fields = { "Content-Type": "application/json", "Cache-Control": "no-store", "Content-Length": text.length };
+  bytes += text.length;
+  request.on("end", () => response.writeHead(status, fields).end(text)).resume();
+}
+
+const secret = randomUUID();
+const base64url = (value) => Buffer.from(value).toString("base64url");
+
+/** A session as the demo's origin gives it. */
+function token(sub) {
+  const parts = [{ alg: "HS256", typ: "JWT" }, { sub, iss: "videomi", exp: 4_102_444_800 }];
+  const signed = parts.map((part) => base64url(JSON.stringify(part))).join(".");
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
 const origin = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   requests++;
+  if (request.method === "POST") return changed(request, response);
   const file = FILE.exec(request.url);
   if (file) return serveFile(request, response, Number(file[1]));
   bytes += small.length;
@@ -83,9 +112,11 @@ const routes = {
   "POST /up": () => listen(origin, port),
 };
 const control = createServer(async (request, response) => {
-  const given = { requests, bytes };
+  let told = { requests, bytes };
+  const users = /^\/sessions\/(\d+)$/.exec(request.url);
+  if (users) told = { secret, tokens: Array.from({ length: Number(users[1]) }, (_, user) => token(`user${user}`)) };
   await routes[`${request.method} ${request.url}`]?.();
-  response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(given));
+  response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(told));
 });
 await listen(control, 0);
 console.log(JSON.stringify({ url: url(origin), controlUrl: url(control) }));

@@ -8,6 +8,8 @@
 //   GET  /memory                               {"wasm_bytes": [n]}, one for each isolate of the edge
 //   POST /sabotage  {"edge": 0, "faults": {"store": …, "epochs": …, "wasm": …}}   faults of one edge, by its place in the
 //                   list; see sabotage.js; false for none
+//   POST /kept                                 {"kept": [{"url", "body"}]} of what the first edge has put into its store since
+//                                              the last call; the first call begins to watch
 //   POST /scheduled {"cron": "0 * * * *"}      runs the edge's scheduled handler; answers {"outcome"}
 
 import { createServer } from "node:http";
@@ -69,6 +71,7 @@ export async function openControl(config, miniflare) {
       if (said.error) throw new Refusal(400, said.error);
       return said;
     },
+    "POST /kept": () => tell(edges[0], { kept: true }),
     "POST /scheduled": async ({ cron }) => {
       const worker = await miniflare.getWorker(edges[0]);
       return worker.scheduled({ cron });

@@ -3,7 +3,7 @@
 
 // First, since they look at how the bundle makes its wasm instance.
 import { wasmMemory } from "./memory.js";
-import { sabotage, sabotaged } from "./sabotage.js";
+import { kept, sabotage, sabotaged } from "./sabotage.js";
 import inner from "./index.js";
 export * from "./index.js";
 
@@ -35,6 +35,7 @@ async function command(request) {
   if ("down" in wanted) down = wanted.down;
   if (wanted.reset) records = [];
   if (wanted.sabotage) return Response.json(sabotage(wanted.sabotage));
+  if (wanted.kept) return Response.json({ kept: await kept() });
   return Response.json({ now_ms: Date.now(), requests: records, wasm_bytes: wasmMemory() });
 }
 

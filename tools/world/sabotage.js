@@ -119,15 +119,29 @@ const STORE = {
   "broken-body": { match: finding(async (found) => new Response(breakingOff(await beginning(found)), found)) },
 };
 
-/** The store itself, and the URLs of what was put there. */
+/** The store itself, the URLs of what was put there, and of those what nobody has been told of. */
 let real;
 const stored = new Set();
+const untold = new Set();
+
+/** What was put into the store since the last call and is still there: `[{url, body}]`. */
+export async function kept() {
+  watchStore();
+  const urls = [...untold];
+  untold.clear();
+  const found = await Promise.all(urls.map(async (url) => ({ url, response: await real.match(url) })));
+  const there = found.filter(({ response }) => response);
+  return Promise.all(there.map(async ({ url, response }) => ({ url, body: await response.text() })));
+}
 
 function watchStore() {
   if (real) return;
   real = caches.default;
   const call = (name) => (request, ...given) => {
-    if (name === "put") stored.add(urlOf(request));
+    if (name === "put") {
+      stored.add(urlOf(request));
+      untold.add(urlOf(request));
+    }
     const fault = STORE[faults.store]?.[name];
     return fault ? fault(request) : real[name](request, ...given);
   };

@@ -1,9 +1,15 @@
 //! `cargo xtask dev`: the whole system on this machine, or the edge alone in front of somebody's origin.
 
-use std::{fs, net::TcpListener, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use tiercel_core::policy::document;
 
 use crate::{
     build::{self, Part},
@@ -21,7 +27,7 @@ const DEMO_SECRET: &str = "videomi-local-secret-not-for-deployment";
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Serve only the edge, in front of this HTTP origin, for example http://127.0.0.1:3000 (a policy with users
-    /// verifies their tokens with the environment's JWT_SECRET)
+    /// verifies their tokens by the environment's JWT_SECRET, or what else it names)
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
     /// The policy to compile in
@@ -58,8 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             // Not into dist/, which is what gets deployed: this may be a policy that is only being tried.
             let dist = workspace.path(".tiercel/edge-dist");
             build::build(&workspace, &policy, &dist, &[Part::Edge])?;
-            // The origin's own secret, where its users are to be recognised.
-            let secret = std::env::var("JWT_SECRET").map_or(json!({}), |secret| json!({ "JWT_SECRET": secret }));
+            let secret = secret_of(&policy)?;
             json!({
                 "port": args.port, "host": HOST, "persist": state,
                 "edge": { "dir": dist.join("edge"), "originUrl": origin, "vars": secret },
@@ -85,6 +90,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     world.wait()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What proves who the origin's users are, by the name that the policy gives it, from this environment.
+fn secret_of(policy: &Path) -> Result<Value> {
+    let text = fs::read_to_string(policy).with_context(|| format!("cannot read {}", policy.display()))?;
+    let identity = document::read(&text).policy.and_then(|policy| policy.identity);
+    let name = identity.map(|identity| identity.proof.variable).filter(|name| !name.is_empty());
+    let secret = name.and_then(|name| Some((std::env::var(&name).ok()?, name)));
+    Ok(secret.map_or(json!({}), |(secret, name)| json!({ name: secret })))
 }
 
 fn port_is_free(port: u16) -> Result<()> {

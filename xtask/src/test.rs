@@ -145,6 +145,11 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     build::build(workspace, &workspace.path("policies/http.json"), &http, &[Part::Edge])?;
     let history = dist.join("history");
     build::build(workspace, &workspace.path("tests/policies/history.json"), &history, &[Part::Edge])?;
+    let auth = dist.join("auth");
+    for name in AUTH {
+        let policy = workspace.path(format!("tests/cases/auth/{name}.json"));
+        build::build(workspace, &policy, &auth.join(name), &[Part::Edge])?;
+    }
     let origin = node_tests(workspace, test_scripts(&workspace.path("demo/origin/tests"))).env("TIERCEL_DIST", &dist);
     let worst = accepted.and(small).and(tally.node("the demo's origin", origin));
     ensure!(
@@ -152,9 +157,13 @@ fn edge(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
         "{E2E} has no test called {EDGE_PREFIX}*"
     );
     let live = cargo(workspace, &["-p", E2E, "--test", &format!("{EDGE_PREFIX}*")]);
-    let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http).env("TIERCEL_DIST_HISTORY", &history);
+    let live = live.env("TIERCEL_DIST", &dist).env("TIERCEL_DIST_HTTP", &http);
+    let live = live.env("TIERCEL_DIST_HISTORY", &history).env("TIERCEL_DIST_AUTH", &auth);
     worst.and(tally.cargo("the edge", live))
 }
+
+/// The policies in tests/cases/auth: each way to prove who asks, beside that of the built-in policy.
+const AUTH: [&str; 4] = ["rs256", "es256", "eddsa", "introspection"];
 
 /// The edge's wasm, as gzip sends it, in bytes.
 const LARGEST_EDGE: usize = 120_000;

@@ -17,6 +17,7 @@ use std::ops::BitOr;
 use crate::invalidation::{Epoch, Purge, TagEpochs};
 use crate::key::{SHARDS, Shard};
 use crate::sorted::sorted;
+use crate::text;
 use crate::time::{DeltaSeconds, Timestamp};
 
 mod wire;
@@ -40,6 +41,9 @@ const MOST_UNTOLD: usize = 1_000;
 /// Longest time between two tries to reach an object, in milliseconds.
 const RETRY: u64 = 1_000;
 
+/// What ends the copy of a shard. No name holds it.
+const COPY_END: &str = "\u{c}";
+
 /// As of when a tier without objects knows everything.
 const FOREVER: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -52,6 +56,12 @@ impl Shards {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Those that are not among `others`.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
     }
 
     /// Adds one.
@@ -99,6 +109,10 @@ pub struct Knowledge {
     shards: [Known; SHARDS],
     /// Counts the purges that this isolate recorded.
     recorded: u64,
+    /// When copies were last looked for, and left, and those of which shards.
+    taken: Option<Timestamp>,
+    left: Option<Timestamp>,
+    shared: Shards,
 }
 
 /// What is known of one shard. Moments are by the object's clock, but for `as_of` and `tried`.
@@ -259,7 +273,45 @@ impl Knowledge {
         self.shards[shard.index()].failing = true;
     }
 
-    /// Learns what another isolate of the data centre knew ([`Self::copy`]).
+    /// Whether the copies in the data centre's store are worth a look at `now`; not where they were just looked at.
+    pub fn takes_copies(&mut self, now: Timestamp, bound: DeltaSeconds) -> bool {
+        is_time(&mut self.taken, now, bound.get() * 125)
+    }
+
+    /// Whether copies are worth leaving at `now`, after `learnt` have answered; not where none of them is new to the
+    /// others and that was just done.
+    pub fn leaves_copies(&mut self, learnt: Shards, now: Timestamp, bound: DeltaSeconds) -> bool {
+        let known = self.shared;
+        self.shared = known | learnt;
+        !learnt.is_empty() && (is_time(&mut self.left, now, bound.get() * 250) || self.shared != known)
+    }
+
+    /// Learns what another isolate of the data centre knew ([`Self::copies`]).
+    pub fn learn_copies(&mut self, copies: &str, now: Timestamp) {
+        let mut rest = copies;
+        // What has no mark behind it was cut off.
+        while let Some((one, after)) = text::split_once(rest, COPY_END) {
+            let (index, copy) = text::split_once(one, "\n").unwrap_or_default();
+            if let Some(shard) = index.parse().ok().and_then(|index| Shard::all().nth(index)) {
+                self.learn_copy(shard, copy, now);
+            }
+            rest = after;
+        }
+    }
+
+    /// All that is known, for the data centre's other isolates; empty where that is nothing.
+    #[must_use]
+    pub fn copies(&self) -> String {
+        let mut copies = String::new();
+        for shard in Shard::all() {
+            if let Some(copy) = self.copy(shard) {
+                copies.push_str(&[&shard.index().to_string(), "\n", &copy, COPY_END].concat());
+            }
+        }
+        copies
+    }
+
+    /// [`Self::learn_copies`] of one shard.
     pub fn learn_copy(&mut self, shard: Shard, copy: &str, now: Timestamp) {
         let known = &mut self.shards[shard.index()];
         let Some((as_of, feed)) = wire::read_copy(copy) else { return };
@@ -269,7 +321,7 @@ impl Knowledge {
         known.make_room();
     }
 
-    /// All that is known of a shard, for other isolates.
+    /// [`Self::copies`] of one shard.
     #[must_use]
     pub fn copy(&self, shard: Shard) -> Option<String> {
         let known = &self.shards[shard.index()];
@@ -428,6 +480,15 @@ impl Name {
             .filter(|(at, _)| *at > Timestamp::default())
             .map(|(at, purge)| Epoch { at, purge })
     }
+}
+
+/// Whether something was last done more than so many milliseconds ago. If so, it is done now.
+fn is_time(last: &mut Option<Timestamp>, now: Timestamp, millis: u64) -> bool {
+    let is_time = last.is_none_or(|last| now.as_millis().abs_diff(last.as_millis()) >= millis);
+    if is_time {
+        *last = Some(now);
+    }
+    is_time
 }
 
 /// When a purge that was stamped `at` counts as over.

@@ -10,6 +10,7 @@ use crate::policy::document::place::{Place, Places, join};
 use crate::policy::document::{write_size, write_span};
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store, Token};
 use crate::principal::{Credential, CredentialSource, Principal};
+use crate::proof::{Proof, ProvenBy};
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// What happens to a request, a part for each place it passes.
@@ -122,6 +123,11 @@ impl Explainer<'_> {
 
     fn at_edge(&self, edge: &Engine, class: Option<&ResourceClass>) -> Part {
         let mut part = Part::new("edge");
+        if let Some(identity) = &self.policy.identity
+            && edge.asks_who(self.method, &self.request(Fields::new()).target)
+        {
+            part.cite("who asks", proven_by(&identity.proof), self.places.find("/identity"));
+        }
         match edge.receive(self.request(Fields::new()), self.credential(), NOW) {
             Received::Refuse(delivery) => {
                 let detail = delivery.status.detail.unwrap_or_default();
@@ -305,6 +311,15 @@ fn answer(fetch: Fetch<'_>, example: ResponseHead) -> Fields {
 }
 
 /// `fresh for 5m; then 1h stale while one refresh runs; for 1d when the origin fails; kept for 1d 5m in all`
+fn proven_by(proof: &Proof) -> String {
+    let Proof { by, algorithm, variable, url, .. } = proof;
+    match by {
+        ProvenBy::Key => format!("a JWT, {}, by the key in {variable}", algorithm.name()),
+        ProvenBy::KeySet => format!("a JWT, {}, by one of the keys at {url}", algorithm.name()),
+        ProvenBy::Issuer => format!("a token, by the word of {url}"),
+    }
+}
+
 fn windows(l: Lifetimes) -> String {
     let mut text = format!("fresh for {}", write_span(l.ttl));
     if l.stale_while_revalidate > DeltaSeconds::ZERO {

@@ -3,6 +3,7 @@
 //! alarms, never on a request's path.
 
 use crate::key::SHARDS;
+use crate::text;
 
 /// Most tags in one call: what Cloudflare takes.
 pub const MOST_TAGS: usize = 100;
@@ -28,13 +29,17 @@ pub const fn interval(rate: u64) -> u64 {
     60_000 * SHARDS as u64 / if rate == 0 { USUAL_RATE } else { rate }
 }
 
-/// What to do after an answer with `status`, or none; `retry_after` in seconds (RFC 9110 §10.2.3), where it gave one.
+/// What to do after an answer, or none: its status, a blank, and the seconds of its `Retry-After` (RFC 9110 §10.2.3),
+/// where it gave any.
 #[must_use]
-pub fn next(status: Option<u16>, retry_after: Option<u64>, interval: u64) -> Next {
-    match status {
-        Some(200..=299) => Next::Done(interval),
-        None | Some(408 | 429 | 500..) => Next::Again(interval.max(retry_after.unwrap_or(0).saturating_mul(1000))),
-        Some(_) => Next::Never,
+pub fn next(answer: &str, interval: u64) -> Next {
+    let (status, retry_after) = text::split_once(answer, " ").unwrap_or((answer, ""));
+    match status.parse::<u64>() {
+        Ok(200..=299) => Next::Done(interval),
+        Err(_) | Ok(408 | 429 | 500..) => {
+            Next::Again(interval.max(retry_after.parse::<u64>().unwrap_or(0).saturating_mul(1000)))
+        }
+        Ok(_) => Next::Never,
     }
 }
 
@@ -51,17 +56,19 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_tried_again() {
-        for (status, retry_after, expected) in [
-            (Some(200), None, Next::Done(10)),
-            (Some(429), None, Next::Again(10)),
-            (Some(429), Some(7), Next::Again(7_000)),
-            (Some(429), Some(u64::MAX), Next::Again(u64::MAX)),
-            (Some(503), Some(0), Next::Again(10)),
-            (None, None, Next::Again(10)),
-            (Some(400), None, Next::Never),
-            (Some(403), Some(5), Next::Never),
+        for (answer, expected) in [
+            ("200", Next::Done(10)),
+            ("200 ", Next::Done(10)),
+            ("429", Next::Again(10)),
+            ("429 7", Next::Again(7_000)),
+            ("429 18446744073709551615", Next::Again(u64::MAX)),
+            ("429 Fri, 01 Jan 2100 00:00:00 GMT", Next::Again(10)),
+            ("503 0", Next::Again(10)),
+            ("", Next::Again(10)),
+            ("400", Next::Never),
+            ("403 5", Next::Never),
         ] {
-            assert_eq!(next(status, retry_after, 10), expected, "{status:?}");
+            assert_eq!(next(answer, 10), expected, "{answer}");
         }
     }
 }

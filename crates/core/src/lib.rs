@@ -20,11 +20,14 @@ pub mod hot;
 pub mod hygiene;
 pub mod invalidation;
 pub mod key;
+pub mod keyring;
 pub mod meta;
 #[cfg(feature = "edge")]
 pub mod operator;
 pub mod policy;
 pub mod principal;
+pub mod proof;
+pub mod recognised;
 mod ruleset;
 pub mod semantics;
 pub mod slice;

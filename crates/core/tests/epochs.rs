@@ -246,6 +246,54 @@ fn a_copy_is_as_good_as_what_it_was_made_of() {
 }
 
 #[test]
+fn the_copies_of_all_shards_are_one_text() {
+    let mut one = Knowledge::default();
+    assert_eq!(one.copies(), "");
+    let shards: Vec<Shard> = ["user:a", "user:b", "file:f1"].into_iter().map(Shard::of).collect();
+    for shard in &shards {
+        let question = one.ask(*shard, &[], at(10_000));
+        assert!(one.learn(*shard, &question, &everything(at(10_000), &[])));
+    }
+    let copies = one.copies();
+    let knows = |copies: &str| {
+        let mut other = Knowledge::default();
+        other.learn_copies(copies, at(10_000));
+        shards.iter().filter(|shard| other.copy(**shard).is_some()).count()
+    };
+    assert_eq!(knows(&copies), 3);
+    // Cut anywhere, a part is all there or not at all.
+    for end in 0..copies.len() {
+        assert_eq!(knows(&copies[..end]), copies[..end].matches('\u{c}').count(), "{end}");
+    }
+    for broken in ["\u{c}", "99\n1\n1 0 0\n\u{c}", "x\n1\n1 0 0\n\u{c}", "1\nx\u{c}"] {
+        assert_eq!(knows(broken), 0, "{broken:?}");
+    }
+}
+
+#[test]
+fn copies_are_exchanged_now_and_then() {
+    let mut knowledge = Knowledge::default();
+    let bound = DeltaSeconds::new(4);
+    let takes: Vec<bool> =
+        [0, 499, 500, 999, 1_000].into_iter().map(|n| knowledge.takes_copies(at(n), bound)).collect();
+    assert_eq!(takes, [true, false, true, false, true]);
+    let (none, one, other) = (Shards::default(), only(Shard::of("user:a")), only(Shard::of("file:f1")));
+    for (learnt, moment, leaves) in [
+        (none, 0, false),
+        (one, 0, true),
+        (one, 999, false),
+        (one, 1_000, true),
+        (one, 1_001, false),
+        // The others have not heard of it.
+        (other, 1_002, true),
+        (one | other, 1_003, false),
+        (one, 500, false),
+    ] {
+        assert_eq!(knowledge.leaves_copies(learnt, at(moment), bound), leaves, "{moment}");
+    }
+}
+
+#[test]
 fn memory_is_bounded() {
     // What was forgotten can be asked for.
     let mut other = Knowledge::default();

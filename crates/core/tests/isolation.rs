@@ -1,292 +1,120 @@
 //! No two users share anything (product.md, "Keys, names and isolation").
 //!
 //! Everything goes through the entry points that the tiers use: a request with a verified principal, and the
-//! names of the local stores. `PROPTEST_CASES` sets the number of pairs.
+//! names of the local stores. `PROPTEST_CASES` sets the number of pairs that proptest makes and would shrink;
+//! `TIERCEL_PAIRS` and `TIERCEL_SEED` those of the million.
 
 #![cfg(feature = "document")]
 
+#[path = "isolation/naming.rs"]
+mod naming;
+#[path = "isolation/subjects.rs"]
+mod subjects;
 mod support;
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
+use naming::{CONTROL, NOW, Names, Naming, ORIGIN, PRODUCT, apart, mutants};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use support::{VIDEOMI, cases, engine, get, user};
-use tiercel_core::engine::{Engine, Tier};
-use tiercel_core::exchange::{Found, Outcome, Received, Resolved, StoreAction};
-use tiercel_core::head::ResponseHead;
-use tiercel_core::invalidation::{Facts, TagEpochs};
+use subjects::{ADVERSARIAL, Families, Subject, id, pair, subject};
+use support::{cases, get, user};
+use tiercel_core::exchange::{Found, Received, Resolved};
+use tiercel_core::invalidation::TagEpochs;
 use tiercel_core::key::Params;
-use tiercel_core::meta::EntryMeta;
-use tiercel_core::time::Timestamp;
 
-const ORIGIN: &str = "https://videomi.example";
-const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
-const PAIRS: u32 = 20_000;
+const PROPTEST_PAIRS: u32 = 20_000;
+/// On wasm32 the same code runs slowly, and in one thread.
+const MILLION: u64 = if cfg!(target_family = "wasm") { 50_000 } else { 1_000_000 };
+const SEED: u64 = 1;
+/// Each mutant is caught within so many families, or the property is too weak.
+const CAUGHT_WITHIN: u64 = 1_000;
 
-/// Ids that look like what surrounds an id in a key, a database or a cache name, or like an escaped id.
-const ADVERSARIAL: [&str; 40] = [
-    "a",
-    "b",
-    "a_b",
-    "a_",
-    "_",
-    "_a",
-    "a:files",
-    "a:files:videos",
-    "a:stats",
-    "a:",
-    ":",
-    ":a",
-    "a/b",
-    "/",
-    "..",
-    ".",
-    "%",
-    "%3A",
-    "a%3Afiles",
-    "a%5Fb",
-    "%25",
-    "*",
-    "a*",
-    "~",
-    "~a",
-    "!",
-    "a!00ff",
-    "cache",
-    "videomi",
-    "v1",
-    "user",
-    "files",
-    "a b",
-    "a+b",
-    "a?b=c",
-    "a#b",
-    "é",
-    "e\u{301}",
-    "\u{202e}a",
-    "A",
-];
-
-fn id() -> impl Strategy<Value = String> {
-    let pieces = prop::sample::select(vec![
-        "a", "b", "_", ":", "/", "%", "*", "~", "!", ".", "-", "files", "%3A", "é", "\u{301}", " ",
-    ]);
-    let joined = prop::collection::vec(pieces, 1..6).prop_map(|pieces| pieces.concat());
-    // Longer than a key takes as it is: these become digests.
-    let long = (190usize..420, "[aé:~]", "[a-c]?").prop_map(|(times, unit, end)| unit.repeat(times) + &end);
-    prop_oneof![
-        4 => prop::sample::select(ADVERSARIAL.to_vec()).prop_map(str::to_owned),
-        3 => joined,
-        3 => prop::collection::vec(any::<char>(), 1..10).prop_map(String::from_iter),
-        1 => long,
-    ]
+fn are_apart(naming: &dyn Naming, a: &Subject, b: &Subject) -> Result<(), TestCaseError> {
+    apart(a, &naming.names(a), b, &naming.names(b))
 }
 
-/// Who asks for what.
-#[derive(Clone, Debug)]
-struct Subject {
-    user: String,
-    class: &'static str,
-    params: Params,
-}
-
-/// The classes of the policy that are stored at the edge, with the parameters that tell their entries apart.
-const CLASSES: [(&str, bool, &[&str]); 9] = [
-    ("user-files", true, &["category"]),
-    ("user-stats", true, &[]),
-    ("file-info", true, &["category", "fileId"]),
-    ("artists", true, &[]),
-    ("watch-progress", true, &["fileId"]),
-    ("thumbnail", false, &["category", "fileId"]),
-    ("media", false, &["category", "fileId"]),
-    ("ratings", false, &["fileId"]),
-    ("image", false, &["rest"]),
-];
-
-fn subject() -> impl Strategy<Value = Subject> {
-    (id(), prop::sample::select(CLASSES.to_vec()), id(), id()).prop_map(|(user, (class, _, names), first, second)| {
-        let mut params: Params = names.iter().copied().zip([first, second]).collect();
-        params.set("userId", Some(&user));
-        Subject { user, class, params }
-    })
-}
-
-impl Subject {
-    /// What tells this subject's entry from every other: the class, its parameters, and the user if it is his.
-    fn identity(&self) -> (&str, Vec<Option<&str>>) {
-        let (_, scoped, names) = CLASSES.iter().find(|(class, ..)| *class == self.class).expect("a known class");
-        let mut identity: Vec<Option<&str>> = names.iter().map(|name| self.params.get(name)).collect();
-        identity.push(scoped.then_some(self.user.as_str()));
-        (self.class, identity)
-    }
-
-    fn is_scoped(&self) -> bool {
-        CLASSES.iter().any(|(class, scoped, _)| *class == self.class && *scoped)
-    }
-}
-
-/// How names are made: by the product, or by a mutant that the property must catch.
-trait Naming {
-    /// The key of the subject's request; `None` when it has none (a path that would be ambiguous).
-    fn key(&self, subject: &Subject) -> Option<String>;
-    /// Every name under which the subject's entry can be purged.
-    fn groups(&self, subject: &Subject) -> Vec<String>;
-    fn database(&self, user: &str) -> String;
-    fn cache_prefix(&self, user: &str) -> String;
-}
-
-struct Product {
-    /// The edge stores most classes, the SDK the rest.
-    edge: Engine,
-    sdk: Engine,
-}
-
-static PRODUCT: LazyLock<Product> = LazyLock::new(Product::new);
-
-impl Product {
-    fn new() -> Self {
-        Self { edge: engine(VIDEOMI, Tier::Edge), sdk: engine(VIDEOMI, Tier::Sdk) }
-    }
-
-    fn engine(&self, class: &str) -> &Engine {
-        if class == "watch-progress" { &self.sdk } else { &self.edge }
-    }
-}
-
-impl Naming for Product {
-    fn key(&self, subject: &Subject) -> Option<String> {
-        let engine = self.engine(subject.class);
-        let url = format!("{ORIGIN}{}", engine.locate(subject.class, &subject.params)?);
-        match engine.receive(get(&url), user(&subject.user), NOW) {
-            Received::Lookup(lookup) if lookup.class().name == subject.class => Some(lookup.key().as_str().to_owned()),
-            _ => None,
+/// Compares each of a family with each, and says how many of the pairs have two keys.
+fn judge(naming: &dyn Naming, family: &[Subject]) -> Result<u64, TestCaseError> {
+    let names: Vec<Names> = family.iter().map(|subject| naming.names(subject)).collect();
+    let mut keyed = 0;
+    for (at, (a, names_a)) in family.iter().zip(&names).enumerate() {
+        for (b, names_b) in family.iter().zip(&names).skip(at + 1) {
+            apart(a, names_a, b, names_b).map_err(|why| TestCaseError::fail(format!("{why}: {a:?} and {b:?}")))?;
+            keyed += u64::from(names_a.entry.is_some() && names_b.entry.is_some());
         }
     }
-
-    fn groups(&self, subject: &Subject) -> Vec<String> {
-        let engine = self.engine(subject.class);
-        let path = engine.locate(subject.class, &subject.params).expect("a subject with a key has a path");
-        let received = engine.receive(get(&format!("{ORIGIN}{path}")), user(&subject.user), NOW);
-        let Received::Lookup(lookup) = received else { return Vec::new() };
-        let Resolved::Fetch(fetch) = lookup.resolve(&Found::Nothing, &TagEpochs::new(), NOW) else { return Vec::new() };
-        let answer = Outcome::Response(ResponseHead { status: 200, ..ResponseHead::default() });
-        match fetch.conclude(answer, &Facts::default(), &TagEpochs::new(), NOW).store {
-            StoreAction::Put(plan) => EntryMeta::of(&plan.head.fields).map(|meta| meta.groups()).unwrap_or_default(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn database(&self, user: &str) -> String {
-        self.edge.namespace(Some(user)).database()
-    }
-
-    fn cache_prefix(&self, user: &str) -> String {
-        self.edge.namespace(Some(user)).cache_prefix()
-    }
-}
-
-/// The product without escaping: what one writes at first.
-struct Unescaped {
-    product: &'static Product,
-    keys: bool,
-}
-
-impl Naming for Unescaped {
-    fn key(&self, subject: &Subject) -> Option<String> {
-        if !self.keys {
-            return self.product.key(subject);
-        }
-        let value = |name: &str| subject.params.get(name).unwrap_or("*").to_owned();
-        let class = self.product.edge.policy().class(subject.class)?;
-        let key = class
-            .key
-            .params()
-            .fold(class.key.to_string(), |key, name| key.replace(&format!("{{{name}}}"), &value(name)));
-        Some(format!("v1/{key}"))
-    }
-
-    fn groups(&self, subject: &Subject) -> Vec<String> {
-        if !self.keys {
-            return self.product.groups(subject);
-        }
-        let key = self.key(subject).unwrap_or_default();
-        vec![key.trim_start_matches("v1/").to_owned()]
-    }
-
-    fn database(&self, user: &str) -> String {
-        if self.keys { self.product.database(user) } else { format!("videomi_cache_{user}") }
-    }
-
-    fn cache_prefix(&self, user: &str) -> String {
-        if self.keys { self.product.cache_prefix(user) } else { format!("videomi_{user}_") }
-    }
-}
-
-/// ISO-1: two entries share a key only when they are the same entry.
-/// ISO-2: of two users, neither's names start with the other's, segment by segment.
-/// ISO-3: what can purge one user's entry, and names him, cannot purge another's.
-/// ISO-4: databases differ; no cache prefix starts with another; nobody's names are nobody else's.
-fn apart(naming: &dyn Naming, a: &Subject, b: &Subject) -> Result<(), TestCaseError> {
-    let (key_a, key_b) = (naming.key(a), naming.key(b));
-    if let (Some(key_a), Some(key_b)) = (&key_a, &key_b) {
-        prop_assert_eq!(key_a == key_b, a.identity() == b.identity(), "ISO-1: {} and {}", key_a, key_b);
-    }
-    if a.user == b.user {
-        return Ok(());
-    }
-    if let (Some(key_a), Some(key_b)) = (&key_a, &key_b)
-        && a.is_scoped()
-        && b.is_scoped()
-    {
-        let prefix = |key: &str| key.split(':').take(2).map(str::to_owned).collect::<Vec<_>>();
-        let (prefix_a, prefix_b) = (prefix(key_a), prefix(key_b));
-        prop_assert_ne!(&prefix_a, &prefix_b, "ISO-2");
-        let groups: HashSet<String> = naming.groups(a).into_iter().collect();
-        let own = format!("{}:", prefix_a.join(":").trim_start_matches("v1/"));
-        for shared in naming.groups(b).iter().filter(|group| groups.contains(*group)) {
-            prop_assert!(!format!("{shared}:").starts_with(&own), "ISO-3: {} purges both", shared);
-        }
-    }
-    prop_assert_ne!(naming.database(&a.user), naming.database(&b.user), "ISO-4");
-    let (prefix_a, prefix_b) = (naming.cache_prefix(&a.user), naming.cache_prefix(&b.user));
-    prop_assert!(!prefix_a.starts_with(&prefix_b), "ISO-4: {} starts with {}", prefix_a, prefix_b);
-    prop_assert!(!prefix_b.starts_with(&prefix_a), "ISO-4: {} starts with {}", prefix_b, prefix_a);
-    Ok(())
-}
-
-/// Pairs of strangers would seldom collide; half of the pairs have their user, class or parameters in common.
-fn pair() -> impl Strategy<Value = (Subject, Subject)> {
-    (subject(), subject(), 0..4).prop_map(|(a, mut b, common)| {
-        if common == 1 {
-            b.user.clone_from(&a.user);
-            b.params.set("userId", Some(&a.user));
-        }
-        if common == 2 {
-            (b.class, b.params) = (a.class, a.params.clone());
-            b.params.set("userId", Some(&b.user));
-        }
-        (a, b)
-    })
+    Ok(keyed)
 }
 
 #[test]
 fn no_two_users_share_a_name() {
     let product = &*PRODUCT;
-    let run = TestRunner::new(cases(PAIRS)).run(&pair(), |(a, b)| apart(product, &a, &b));
+    let run = TestRunner::new(cases(PROPTEST_PAIRS)).run(&pair(), |(a, b)| are_apart(product, &a, &b));
     assert!(run.is_ok(), "{}", run.expect_err("checked"));
 }
 
 #[test]
-fn a_join_without_escaping_is_caught() {
-    for keys in [true, false] {
-        let mutant = Unescaped { product: &PRODUCT, keys };
-        // However few cases are asked for, a test that cannot fail must not pass.
-        let config = proptest::test_runner::Config { cases: PAIRS, max_shrink_iters: 0, ..cases(PAIRS) };
-        let run = TestRunner::new(config).run(&pair(), |(a, b)| apart(&mutant, &a, &b));
-        assert!(run.is_err(), "the property let a mutant through (keys: {keys})");
+fn no_two_users_share_a_name_in_a_million_pairs() {
+    let asked = |name: &str, usual: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
+    let (wanted, seed) = (asked("TIERCEL_PAIRS", MILLION), asked("TIERCEL_SEED", SEED));
+    let families = wanted.div_ceil(subjects::PAIRS);
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let keyed = AtomicU64::new(0);
+    let compare = |part: u64| {
+        let mut generator = Families(seed.wrapping_add(part << 48));
+        for _ in (part..families).step_by(threads as usize) {
+            match judge(&*PRODUCT, &generator.next()) {
+                Ok(pairs) => keyed.fetch_add(pairs, Ordering::Relaxed),
+                Err(why) => panic!("TIERCEL_SEED={seed}, {threads} threads: {why}"),
+            };
+        }
+    };
+    if threads == 1 {
+        compare(0);
+    } else {
+        let compare = &compare;
+        thread::scope(|scope| (0..threads).for_each(|part| drop(scope.spawn(move || compare(part)))));
     }
+    let (pairs, keyed) = (families * subjects::PAIRS, keyed.into_inner());
+    say(&format!("isolation: {pairs} pairs of (user, class, parameters) compared, {keyed} with two keys; seed {seed}"));
+    assert!(keyed > pairs / 2, "most pairs have no keys to compare: {keyed} of {pairs}");
+}
+
+#[test]
+fn mutants_are_caught() {
+    let mut report = Vec::new();
+    for mutant in mutants() {
+        let mut generator = Families(SEED);
+        let caught = (1..=CAUGHT_WITHIN).find(|_| judge(&mutant, &generator.next()).is_err());
+        let place = if mutant.keys { "keys" } else { "databases and caches" };
+        if mutant.name == CONTROL {
+            assert_eq!(caught, None, "what is caught is not the mutation: {place}");
+            continue;
+        }
+        let caught = caught.unwrap_or_else(|| panic!("a mutant goes unseen: {} in {place}", mutant.name));
+        report.push(format!("{} in {place}: {caught}", mutant.name));
+    }
+    say(&format!("isolation: {} mutants caught, each by this family: {}", report.len(), report.join("; ")));
+}
+
+#[test]
+fn proptest_catches_a_join_without_escaping() {
+    for mutant in mutants().filter(|mutant| mutant.name == "no escaping") {
+        // However few cases are asked for, a test that cannot fail must not pass.
+        let usual = cases(PROPTEST_PAIRS);
+        let config = proptest::test_runner::Config { cases: PROPTEST_PAIRS, max_shrink_iters: 0, ..usual };
+        let run = TestRunner::new(config).run(&pair(), |(a, b)| are_apart(&mutant, &a, &b));
+        assert!(run.is_err(), "the property let a mutant through (keys: {})", mutant.keys);
+    }
+}
+
+/// The test runner keeps to itself what `println!` says in a test that passes.
+fn say(line: &str) {
+    use std::io::Write;
+    // A closed stderr is no failure of the property.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 proptest! {

@@ -1,157 +1,179 @@
-//! Verifies credentials: JWT (RFC 7519) by WebCrypto. What cannot be verified is nobody.
+//! Verifies credentials: JWT (RFC 7519) by WebCrypto, other tokens by their issuer's word (RFC 7662). What cannot be
+//! verified is nobody.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use js_sys::{Array, JSON, JsString, Object, Reflect, Uint8Array};
+use js_sys::Promise;
 use tiercel_core::field::Fields;
+use tiercel_core::keyring::{Choice, KeyRing, LONGEST_SET};
 use tiercel_core::principal::{Claims, Credential, Identity};
-use tiercel_core::time::Timestamp;
-use wasm_bindgen::{JsCast, JsValue};
+use tiercel_core::proof::{Algorithm, KeyText, LONGEST_ANSWER, NO_KEY, Proof, ProvenBy, UNANSWERED};
+use tiercel_core::recognised::Recognised;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Crypto, CryptoKey, SubtleCrypto};
 
-use crate::now;
-use crate::runtime::{Env, report};
+use crate::runtime::{Context, Env, report_thrown};
+use crate::token::{self, MALFORMED};
+use crate::{issuer, now};
 
-/// Longest token that is looked at, in bytes.
-const LONGEST: usize = 8 << 10;
+type Proven<T> = core::result::Result<T, &'static str>;
 
 thread_local! {
-    /// The imported key, with the secret that it was made of: a secret that is replaced takes effect at once.
-    static KEY: RefCell<Option<(String, CryptoKey)>> = const { RefCell::new(None) };
+    static RECOGNISED: RefCell<Recognised> = RefCell::default();
+    /// Incremented whenever everybody is forgotten.
+    static EDITION: Cell<u32> = const { Cell::new(0) };
+    /// The text of our own key: one that is replaced takes effect at once.
+    static KEY: RefCell<String> = RefCell::default();
+    /// An issuer's keys, with the text that they were made of.
+    static KEYS: RefCell<(String, KeyRing<JsValue>)> = RefCell::default();
 }
 
+/// Where a proof stands.
+enum Step {
+    /// Choose a key, or ask the issuer.
+    Begin,
+    /// This is what the issuer says of its keys.
+    Keys(JsValue),
+    /// This is what the issuer says of the token.
+    Word(JsValue),
+    /// This is what became of the signature.
+    Signature(JsValue),
+}
+
+/// What a proof needs next: what the promise comes to, for this step.
+type Wait = (Promise, fn(JsValue) -> Step);
+
 /// Who is asking, as the policy's `identity` has it verified.
-pub(crate) async fn credential(identity: Option<&Identity>, fields: &Fields, env: &Env) -> Credential {
-    let Some(identity) = identity else { return Credential::None };
+pub(crate) async fn credential(identity: &Identity, fields: &Fields, env: &Env, context: &Context) -> Credential {
     let (token, via) = match identity.token(fields) {
         Ok(Some(found)) => found,
         Ok(None) => return Credential::None,
         Err(reason) => return Credential::Rejected(reason),
     };
-    match verify(identity, token, env).await {
-        Ok(claims) => identity.judge(&claims, via, now()),
+    let judged = |outcome: &Proven<Claims>| match outcome {
+        Ok(claims) => identity.judge(claims, via, now()),
         Err(reason) => Credential::Rejected(reason),
-    }
-}
-
-async fn verify(identity: &Identity, token: &str, env: &Env) -> Result<Claims, &'static str> {
-    const MALFORMED: &str = "credential-malformed";
-    if token.len() > LONGEST {
-        return Err(MALFORMED);
-    }
-    let mut parts = token.split('.');
-    let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(MALFORMED);
     };
-    let header = json(header).ok_or(MALFORMED)?;
-    // RFC 8725 §3.1: the algorithm is ours to choose, not the token's. §3.10: unknown critical fields refuse it.
-    if text(&header, "alg").as_deref() != Some(identity.algorithm.as_str()) || has(&header, "crit") {
-        return Err("credential-algorithm");
+    if is_current(&identity.proof, env)
+        && let Some(credential) = RECOGNISED.with_borrow_mut(|known| known.get(token, now()).map(judged))
+    {
+        return credential;
     }
-    let signed = &token[..token.len() - signature.len() - 1];
-    let signature = base64url(signature).ok_or(MALFORMED)?;
-    let key = key(env).await?;
-    let signed = Uint8Array::from(signed.as_bytes());
-    let checked = subtle()
-        .and_then(|s| s.verify_with_str_and_buffer_source_and_buffer_source("HMAC", &key, &signature, &signed))
-        .map_err(|_| MALFORMED)?;
-    if JsFuture::from(checked).await.ok().and_then(|v| v.as_bool()) != Some(true) {
-        return Err("credential-signature");
-    }
-    let payload = json(payload).ok_or(MALFORMED)?;
-    Ok(Claims {
-        subject: text(&payload, &identity.subject),
-        issuer: text(&payload, "iss"),
-        audience: match get(&payload, "aud") {
-            one if one.is_string() => one.as_string().into_iter().collect(),
-            many => {
-                many.dyn_into::<Array>().map(|a| a.iter().filter_map(|v| v.as_string()).collect()).unwrap_or_default()
-            }
-        },
-        expires: moment(&payload, "exp")?,
-        not_before: moment(&payload, "nbf")?,
-    })
-}
-
-async fn key(env: &Env) -> Result<CryptoKey, &'static str> {
-    let Some(secret) = env.get("JWT_SECRET").as_string().filter(|s| !s.is_empty()) else {
-        report("tiercel: the secret JWT_SECRET is not set, so no user is recognised: wrangler secret put JWT_SECRET");
-        return Err("credential-no-key");
-    };
-    let known = KEY.with_borrow(|k| k.as_ref().filter(|(s, _)| *s == secret).map(|(_, key)| key.clone()));
-    if let Some(key) = known {
-        return Ok(key);
-    }
-    let import = || -> Result<_, JsValue> {
-        let algorithm = Object::new();
-        Reflect::set(&algorithm, &"name".into(), &"HMAC".into())?;
-        Reflect::set(&algorithm, &"hash".into(), &"SHA-256".into())?;
-        let bytes = Uint8Array::from(secret.as_bytes());
-        subtle()?.import_key_with_object("raw", &bytes, &algorithm, false, &Array::of1(&"verify".into()))
-    };
-    let imported = JsFuture::from(import().map_err(|_| "credential-no-key")?).await.map_err(|_| "credential-no-key")?;
-    let key: CryptoKey = imported.unchecked_into();
-    KEY.set(Some((secret, key.clone())));
-    Ok(key)
-}
-
-fn subtle() -> Result<SubtleCrypto, JsValue> {
-    let crypto: Crypto = Reflect::get(&js_sys::global(), &"crypto".into())?.unchecked_into();
-    Ok(crypto.subtle())
-}
-
-fn json(part: &str) -> Option<JsValue> {
-    let text = String::from_utf8(base64url(part)?.to_vec()).ok()?;
-    JSON::parse(&text).ok().filter(JsValue::is_object)
-}
-
-/// Unpadded base64url (RFC 7515 §2), strictly: a second spelling of a signature is no signature.
-fn base64url(text: &str) -> Option<Uint8Array> {
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut buffer, mut bits) = (0u32, 0);
-    for byte in text.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
+    let edition = EDITION.get();
+    let mut step = Step::Begin;
+    let proven = loop {
+        step = match advance(identity, token, step, env, context) {
+            Ok(Err((promise, next))) => next(JsFuture::from(promise).await.unwrap_or(JsValue::NULL)),
+            Ok(Ok(claims)) => break Ok(claims),
+            Err(reason) => break Err(reason),
         };
-        buffer = buffer << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits) as u8);
-            buffer &= (1 << bits) - 1;
+    };
+    let credential = judged(&proven);
+    let outcome = match credential {
+        Credential::Rejected(reason) => Err(reason),
+        _ => proven,
+    };
+    // What a key proved that has gone meanwhile is not remembered.
+    if edition == EDITION.get() {
+        RECOGNISED.with_borrow_mut(|known| known.put(token, outcome, identity, now()));
+    }
+    credential
+}
+
+/// Whether what is remembered was proven by what counts now.
+fn is_current(proof: &Proof, env: &Env) -> bool {
+    match proof.by {
+        ProvenBy::Key => KEY.with_borrow(|known| variable(env, proof).is_some_and(|text| *known == text)),
+        ProvenBy::KeySet => KEYS.with_borrow(|(_, ring)| ring.is_current(now())),
+        ProvenBy::Issuer => true,
+    }
+}
+
+/// One step of a proof: the claims, or what must be waited for.
+fn advance(identity: &Identity, token: &str, step: Step, env: &Env, context: &Context) -> Proven<Result<Claims, Wait>> {
+    let proof = &identity.proof;
+    match step {
+        Step::Begin if proof.by == ProvenBy::Issuer => {
+            let Some(by) = variable(env, proof) else { return Err(no_key(proof)) };
+            let asked = issuer::ask(proof, Some((token, by)), LONGEST_ANSWER, env, context);
+            return asked.map(|promise| Err((promise, Step::Word as fn(_) -> _))).ok_or(UNANSWERED);
         }
+        Step::Word(said) => {
+            let said = issuer::answer(&said).and_then(|(text, _)| token::claims(&text, false, &identity.subject));
+            return match said {
+                Some((claims, Some(true))) => Ok(Ok(claims)),
+                Some((_, Some(false))) => Err("credential-inactive"),
+                _ => Err(UNANSWERED),
+            };
+        }
+        Step::Signature(holds) => {
+            token::holds(&holds)?;
+            return token::claims(token, true, &identity.subject).map(|(claims, _)| Ok(claims)).ok_or(MALFORMED);
+        }
+        Step::Keys(said) => learn(proof.algorithm, issuer::answer(&said)),
+        Step::Begin => {}
     }
-    (bits < 6 && buffer == 0).then(|| Uint8Array::from(bytes.as_slice()))
+    let header = token::header(token).ok_or(MALFORMED)?;
+    proof.algorithm.admits(&header)?;
+    let (format, material) = if proof.by == ProvenBy::Key {
+        own_key(proof, env)?
+    } else {
+        match KEYS.with_borrow_mut(|(_, ring)| ring.choose(header.key.as_deref(), now())) {
+            Choice::Key(material) => ("jwk", material),
+            Choice::Reject(reason) => return Err(reason),
+            Choice::Ask => match issuer::ask(proof, None, LONGEST_SET, env, context) {
+                Some(promise) => return Ok(Err((promise, Step::Keys))),
+                None => return Err(NO_KEY),
+            },
+        }
+    };
+    Ok(Err((token::verify(token, proof.algorithm, format, &material), Step::Signature)))
 }
 
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
-}
-
-fn has(object: &JsValue, name: &str) -> bool {
-    !get(object, name).is_undefined()
-}
-
-/// A string, unless it holds half a surrogate pair: Rust would read two such strings as the same.
-fn text(object: &JsValue, name: &str) -> Option<String> {
-    let text: JsString = get(object, name).dyn_into().ok()?;
-    text.is_valid_utf16().then(|| text.into())
-}
-
-/// `NumericDate` (RFC 7519 §2). One that is there but is no number refuses the token.
-fn moment(object: &JsValue, name: &str) -> Result<Option<Timestamp>, &'static str> {
-    if !has(object, name) {
-        return Ok(None);
+/// The key in a variable or secret, and its format.
+fn own_key(proof: &Proof, env: &Env) -> Proven<(&'static str, JsValue)> {
+    let text = variable(env, proof).unwrap_or_default();
+    let material = JsValue::from_str(&text);
+    let key = match KeyText::of(&text, proof.algorithm) {
+        KeyText::Secret => Some(("raw", material)),
+        KeyText::Pem => Some(("spki", material)),
+        KeyText::Jwk => {
+            token::keys(&text, true, proof.algorithm).and_then(|mut keys| keys.pop()).map(|(_, jwk)| ("jwk", jwk))
+        }
+        KeyText::Unusable => None,
+    };
+    if KEY.with_borrow(|known| *known != text) {
+        forget_everybody();
+        KEY.set(text);
     }
-    match get(object, name).as_f64() {
-        Some(secs) if secs.is_finite() && secs >= 0.0 => Ok(Some(Timestamp::from_secs(secs as u64))),
-        _ => Err("credential-malformed"),
-    }
+    key.ok_or_else(|| no_key(proof))
+}
+
+/// Takes over what an issuer said of its keys.
+fn learn(algorithm: Algorithm, answer: Option<(String, Option<String>)>) {
+    let read = answer.and_then(|(text, cached)| Some((token::keys(&text, false, algorithm)?, text, cached)));
+    KEYS.with_borrow_mut(|(known, ring)| {
+        let Some((keys, text, cache_control)) = read else { return ring.failed() };
+        let is_new = *known != text;
+        if is_new {
+            forget_everybody();
+            *known = text;
+        }
+        ring.learn(is_new.then_some(keys), cache_control.as_deref(), now());
+    });
+}
+
+fn variable(env: &Env, proof: &Proof) -> Option<String> {
+    env.get(&proof.variable).as_string().filter(|text| !text.is_empty())
+}
+
+fn forget_everybody() {
+    RECOGNISED.with_borrow_mut(Recognised::clear);
+    EDITION.set(EDITION.get() + 1);
+}
+
+fn no_key(proof: &Proof) -> &'static str {
+    let name = JsValue::from_str(&proof.variable);
+    report_thrown("tiercel: a secret is not set, or cannot be used, so no user is recognised:", &name);
+    NO_KEY
 }

@@ -10,7 +10,7 @@ use crate::fields::{from_headers, to_headers};
 
 #[wasm_bindgen(inline_js = r#"
 export function requestText(request) {
-  let text = `${request.method}\n${request.url}\n`;
+  let text = `${request.method}\n${new URL(request.url).href}\n`;
   request.headers.forEach((value, name) => { text += `${name}\n${value}\n`; });
   return text;
 }
@@ -25,6 +25,8 @@ extern "C" {
     fn respond(status: u16, headers: &Headers, body: &JsValue) -> Result<Response, JsValue>;
 }
 
+/// workerd gives the URL as it was sent, and asks the origin for what a parser makes of it (`/a/%2e%2e/b` is `/b`). What is
+/// judged is what the origin will see.
 pub(crate) fn request_head(request: &Request) -> RequestHead {
     head_of(&request_text(request))
 }

@@ -109,8 +109,9 @@ fn glance(engine: &'static Engine, question: String, env: &Env, context: &Contex
 
 impl Way {
     async fn who(&self, head: &RequestHead) -> Credential {
+        let Some(identity) = &self.engine.policy().identity else { return Credential::None };
         let since = now();
-        let credential = auth::credential(self.engine.policy().identity.as_ref(), &head.fields, &self.env).await;
+        let credential = auth::credential(identity, &head.fields, &self.env, &self.context).await;
         self.took(Phase::Auth, since);
         credential
     }

@@ -39,8 +39,8 @@ const FEED: &str = "
 const OF_NAME: &str = "SELECT group_concat(name || char(9) || at || char(9) || purge || char(10), '') AS lines FROM epochs WHERE name = ?";
 
 #[wasm_bindgen(inline_js = r#"
-export async function arm(storage, millis) {
-  if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + millis);
+export async function arm(storage, millis, anew) {
+  if (anew || (await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + millis);
 }
 export async function clean(env, tags) {
   const url = `${env.CLOUDFLARE_API_URL ?? "https://api.cloudflare.com/client/v4"}/zones/${env.CLOUDFLARE_ZONE_ID}/purge_cache`;
@@ -48,12 +48,12 @@ export async function clean(env, tags) {
   const body = JSON.stringify({ tags: tags.split("\n") });
   const answer = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(10_000) });
   await answer.body?.cancel();
-  return [answer.status, Number(answer.headers.get("retry-after"))];
+  return `${answer.status} ${answer.headers.get("retry-after") ?? ""}`;
 }
 "#)]
 extern "C" {
-    /// Sets the alarm in so many milliseconds, unless one is set.
-    fn arm(storage: &JsValue, millis: f64) -> Promise;
+    /// Sets the alarm in so many milliseconds, unless one is set; `anew`, also then.
+    fn arm(storage: &JsValue, millis: f64, anew: bool) -> Promise;
     /// Has Cloudflare purge the tags: status and `Retry-After` of its answer.
     fn clean(env: &Env, tags: &str) -> Promise;
 }
@@ -98,7 +98,7 @@ impl TagEpochs {
                 sql.exec(PURGE, Array::of3(&(*name).into(), &(*purge).into(), &now))?;
             }
             if !asked.purges.is_empty() && env.get("CLOUDFLARE_ZONE_ID").is_string() {
-                JsFuture::from(arm(&storage, GATHER as f64)).await?;
+                JsFuture::from(arm(&storage, GATHER as f64, false)).await?;
             }
             let since = asked.since.as_millis() as f64;
             let mut answer = lines(&sql, FEED, Array::of3(&now, &since.into(), &(MOST_IN_FEED as f64).into()))?;
@@ -114,7 +114,8 @@ impl TagEpochs {
         let (sql, storage, env) = (self.sql.clone(), self.storage.clone(), self.env.clone());
         promise(Box::pin(async move {
             match clean_up(&sql, &env).await? {
-                Some(millis) => JsFuture::from(arm(&storage, millis as f64)).await,
+                // Purges that came meanwhile have set it, for too early.
+                Some(millis) => JsFuture::from(arm(&storage, millis as f64, true)).await,
                 None => Ok(JsValue::UNDEFINED),
             }
         }))
@@ -126,11 +127,10 @@ async fn clean_up(sql: &SqlStorage, env: &Env) -> Result<Option<u64>> {
     let oldest = now().as_millis().saturating_sub(hygiene::OLDEST) as f64;
     let dirty = lines(sql, DIRTY, Array::of2(&oldest.into(), &(hygiene::MOST_TAGS as f64).into()))?;
     let Some((last, tags)) = dirty.split_once('\n') else { return Ok(None) };
-    let answer = JsFuture::from(clean(env, tags)).await.map(|answer| Array::from(&answer));
-    let said = |at| answer.as_ref().ok().and_then(|answer: &Array| answer.get(at).as_f64()).filter(|it| it.is_finite());
+    let answer = JsFuture::from(clean(env, tags)).await.ok().and_then(|answer| answer.as_string()).unwrap_or_default();
     let rate = env.get("CLOUDFLARE_PURGES_A_MINUTE").as_string().and_then(|rate| rate.parse().ok());
     let interval = hygiene::interval(rate.unwrap_or(hygiene::USUAL_RATE));
-    let next = hygiene::next(said(0).map(|status| status as u16), said(1).map(|seconds| seconds as u64), interval);
+    let next = hygiene::next(&answer, interval);
     if let Next::Again(millis) = next {
         return Ok(Some(millis));
     }

@@ -57,7 +57,7 @@ pub(crate) fn at_hand(env: &Env, context: &Context, found: &Found, policy: &'sta
         KNOWN.with_borrow_mut(|known| known.begin(judgement.refresh, now()));
         let env = env.clone();
         wait_until(context, async move {
-            take_copies(judgement.refresh, policy).await;
+            take_copies(policy).await;
             let answered = ask(&env, due(judgement.refresh, policy), &[], patience(policy), policy).await;
             leave_copies(answered, policy).await;
         });
@@ -78,7 +78,7 @@ pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, po
         return judgement.epochs;
     }
     KNOWN.with_borrow_mut(|known| known.begin(judgement.wait, began));
-    take_copies(due(judgement.wait, policy), policy).await;
+    take_copies(policy).await;
     let wait = judge(found, began, policy).wait;
     let answered = ask(env, wait, found.groups(), patience(policy) * 3 / 4, policy).await;
     if let Some(context) = context.filter(|_| !answered.is_empty()) {
@@ -90,7 +90,12 @@ pub(crate) async fn read(env: &Env, context: Option<&Context>, found: &Found, po
 /// Has the objects of `names` know of them, if this isolate never asked: an object that is made later than an entry
 /// cannot tell whether it was purged.
 pub(crate) async fn introduce(env: &Env, names: &[String], policy: &'static Policy) {
-    let strangers = KNOWN.with_borrow(|known| known.strangers(names));
+    let strangers = || KNOWN.with_borrow(|known| known.strangers(names));
+    if strangers().is_empty() {
+        return;
+    }
+    take_copies(policy).await;
+    let strangers = strangers();
     if !strangers.is_empty() {
         KNOWN.with_borrow_mut(|known| known.begin(strangers, now()));
         leave_copies(ask(env, strangers, &[], patience(policy), policy).await, policy).await;
@@ -117,7 +122,9 @@ pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalida
         let mut told = ask(&env, untold(&names), &[], patience(policy), policy).await;
         let mut waiting = Some(hand);
         let mut millis = PAUSES.0;
-        while !untold(&names).is_empty() {
+        // Whom an object has answered, it has heard. What others purge under the same names meanwhile, they tell.
+        let left = |told| untold(&names).without(told);
+        while !left(told).is_empty() {
             let waited = now().as_millis().saturating_sub(began.as_millis());
             let patient = policy.record_timeout.get() * 1000;
             if let Some(hand) = waiting.take_if(|_| waited >= patient) {
@@ -129,13 +136,15 @@ pub(crate) async fn record(env: &Env, context: &Context, invalidation: &Invalida
             }
             pause(millis).await;
             millis = PAUSES.1.min(millis * 2);
-            told = told | ask(&env, untold(&names), &[], patience(policy), policy).await;
+            told = told | ask(&env, left(told), &[], patience(policy), policy).await;
         }
         if let Some(hand) = waiting {
             hand.over(true);
         }
-        // What the data centre has is older than the purge.
-        leave_copies(told, policy).await;
+        if !told.is_empty() {
+            // What the data centre has is older than the purge.
+            write_copies(policy).await;
+        }
     });
     recorded.await.unwrap_or(false)
 }
@@ -171,28 +180,31 @@ fn patience(policy: &Policy) -> u64 {
     policy.edge.store_timeout.get() * 1000
 }
 
-/// Takes over what another isolate of this data centre has learnt.
-async fn take_copies(shards: Shards, policy: &Policy) {
-    let looking = |shard: Shard| (shard, in_millis(patience(policy) / 4, &find(&shard.url(&policy.name))));
-    for (shard, copy) in shards.iter().map(looking).collect::<Vec<_>>() {
-        // A store that fails has none.
-        if let Some(copy) = copy.await.ok().and_then(|copy| copy.as_string()) {
-            hear(|known| known.learn_copy(shard, &copy, now()));
-        }
+/// Takes over what other isolates of this data centre have learnt.
+async fn take_copies(policy: &Policy) {
+    if !KNOWN.with_borrow_mut(|known| known.takes_copies(now(), policy.bound)) {
+        return;
+    }
+    let copies = in_millis(patience(policy) / 4, &find(&Shard::copies(&policy.name))).await;
+    // A store that fails has none.
+    if let Some(copies) = copies.ok().and_then(|copies| copies.as_string()) {
+        hear(|known| known.learn_copies(&copies, now()));
     }
 }
 
-/// Leaves what is known for the data centre's other isolates.
-async fn leave_copies(shards: Shards, policy: &Policy) {
-    let keeping = |shard: Shard| {
-        let copy = KNOWN.with_borrow(|known| known.copy(shard))?;
-        let seconds = policy.bound.get().max(1) as f64;
-        Some(in_millis(patience(policy), &keep(&shard.url(&policy.name), &copy, seconds)))
-    };
-    for kept in shards.iter().filter_map(keeping).collect::<Vec<_>>() {
-        if let Err(thrown) = kept.await {
-            report_thrown("tiercel: a copy of epochs was not stored:", &thrown);
-        }
+/// Now and then leaves what was `learnt` for the data centre's other isolates.
+async fn leave_copies(learnt: Shards, policy: &Policy) {
+    if KNOWN.with_borrow_mut(|known| known.leaves_copies(learnt, now(), policy.bound)) {
+        write_copies(policy).await;
+    }
+}
+
+async fn write_copies(policy: &Policy) {
+    let copies = KNOWN.with_borrow(Knowledge::copies);
+    let seconds = policy.bound.get().max(1) as f64;
+    let kept = in_millis(patience(policy), &keep(&Shard::copies(&policy.name), &copies, seconds)).await;
+    if let Err(thrown) = kept {
+        report_thrown("tiercel: copies of epochs were not stored:", &thrown);
     }
 }
 

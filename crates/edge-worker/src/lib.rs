@@ -3,7 +3,7 @@
 //! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
 //! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, and `ready`
 //! before that; `flights` is where requests wait for one another, `origin` the way to the origin, `auth` verifies
-//! credentials, `epochs` knows what was purged, `operator` has something purged, `convert` turns the runtime's objects
+//! credentials with `token` and `issuer`, `epochs` knows what was purged, `operator` has something purged, `convert` turns the runtime's objects
 //! into the core's data and back.
 
 #[path = "../../shared/allocator.rs"]
@@ -18,6 +18,7 @@ mod facts;
 #[path = "../../shared/fields.rs"]
 mod fields;
 mod flights;
+mod issuer;
 mod memory;
 mod operator;
 mod origin;
@@ -27,6 +28,7 @@ mod send;
 mod sink;
 mod slices;
 mod store;
+mod token;
 
 use std::sync::OnceLock;
 

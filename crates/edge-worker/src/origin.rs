@@ -94,18 +94,23 @@ fn is_sound(head: &ResponseHead) -> bool {
     is_length && (matches!(head.status, 101 | 200..=599))
 }
 
-fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Promise> {
+/// Where `path` stands at the origin, and who fetches it; `host` is the URL's that a service binding sees.
+pub(crate) fn place(env: &Env, host: &str, path: &str) -> Result<(JsValue, String)> {
     let binding = env.get("ORIGIN");
-    let (target, url) = if binding.is_object() {
-        (binding, wanted.head.target.url())
-    } else {
-        // What is no URL would be in the log with the path behind it.
-        let base = env.get("ORIGIN_URL").as_string().filter(|base| text::contains(base, "://"));
-        let base = base.ok_or(
-            "neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md",
-        )?;
-        (js_sys::global().into(), format!("{}{}", base.trim_end_matches('/'), wanted.head.target.path_and_query()))
-    };
+    if binding.is_object() {
+        return Ok((binding, format!("{host}{path}")));
+    }
+    // What is no URL would be in the log with the path behind it.
+    let base = env.get("ORIGIN_URL").as_string().filter(|base| text::contains(base, "://"));
+    let base = base.ok_or(
+        "neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md",
+    )?;
+    Ok((js_sys::global().into(), format!("{}{path}", base.trim_end_matches('/'))))
+}
+
+fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Promise> {
+    let target = &wanted.head.target;
+    let (target, url) = place(env, &target.origin, &target.path_and_query())?;
     // Fetch knows no GET with a body (RFC 9110 §9.3.1 gives it no meaning), and would throw.
     let has_body = !matches!(&*wanted.head.method, "GET" | "HEAD");
     let body = passed.filter(|_| has_body).and_then(Request::body);

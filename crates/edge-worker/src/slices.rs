@@ -3,19 +3,20 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 
-use futures_util::future::join;
 use tiercel_core::exchange::{Delivery, FetchFailure, Found, Piece, PutPlan, SliceFailure, Sliced};
 use tiercel_core::field::server_timing::Phase;
 use tiercel_core::flights::Role;
 use tiercel_core::invalidation::TagEpochs;
 use tiercel_core::slice::SlicePart;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, Response};
 
 use crate::behind::hand_over;
 use crate::drive::Way;
 use crate::flights::Lead;
 use crate::origin::Answer;
-use crate::runtime::{Env, Result, report};
+use crate::runtime::{Env, Result, promise, report};
 use crate::sink::Sink;
 use crate::store::HeldBody;
 use crate::{convert, engine, epochs, flights, now, origin, store};
@@ -105,8 +106,15 @@ async fn pump(source: &Source, sink: &Sink, mut first: Option<Slice>) -> Result<
                 Slice::Whole(body) => sink.part(&body, part.take, source.sliced.slice_length(part.index)).await?,
                 Slice::Fetched(body, storing) => {
                     let sending = sink.part(&body, part.take, source.sliced.slice_length(part.index));
-                    // Also when the client has gone: what has come is kept.
-                    join(sending, storing).await.0?;
+                    // At the same time, and also when the client has gone: what has come is kept.
+                    let stored = promise(Box::pin(async {
+                        storing.await;
+                        Ok(JsValue::UNDEFINED)
+                    }));
+                    let sent = sending.await;
+                    // That promise is never rejected.
+                    let _ = JsFuture::from(stored).await;
+                    sent?;
                 }
             }
         }

@@ -2,13 +2,10 @@
 //! its place. A store that fails is a miss or a write that did not happen, and one that hangs is a miss after the
 //! policy's `store-timeout`; never an error for the client.
 
-use crate::runtime::{Result, in_time, report_thrown};
-use crate::{convert, memory};
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use futures_util::future::try_join;
-use js_sys::{Promise, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use tiercel_core::exchange::{Found, PutPlan};
 use tiercel_core::field::range::ByteRange;
 use tiercel_core::key::CacheKey;
@@ -17,6 +14,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, WritableStream};
+
+use crate::runtime::{Result, in_time, report_thrown};
+use crate::{convert, memory};
 
 /// Bodies up to this length are read before they are stored, in bytes: as long as a slice usually is.
 const READ_FIRST: u64 = 2 << 20;
@@ -131,10 +131,10 @@ async fn read(response: &Response, length: u64) -> Result<Uint8Array> {
 async fn put_streamed(plan: &PutPlan, policy: &Policy, response: &Response, length: u64) -> Result<()> {
     let Some(body) = response.body() else { return Ok(()) };
     let whole = FixedLengthStream::new(length as f64);
-    let arriving = JsFuture::from(body.pipe_to(&whole.writable()));
+    let arriving = body.pipe_to(&whole.writable());
     let entry = convert::stored_response(&plan.head, Some(whole.readable()))?;
-    let stored = JsFuture::from(cache()?.put_with_str(&plan.key.url(&policy.name), &entry));
-    try_join(stored, arriving).await.map(drop)
+    let stored = cache()?.put_with_str(&plan.key.url(&policy.name), &entry);
+    JsFuture::from(Promise::all(&Array::of2(&stored, &arriving))).await.map(drop)
 }
 
 #[wasm_bindgen]

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{
-    flow, media,
+    flow, media, mutations,
     report::{self, Row, Target},
     speed,
 };
@@ -50,6 +50,8 @@ enum Part {
     Flow,
     /// A file of 1 GiB
     Media,
+    /// 10,000 mutations a minute by 100 users
+    Mutations,
 }
 
 /// Measures and publishes.
@@ -92,6 +94,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if wants(Part::Media) {
         rows.extend(media::measure(&workspace, &edge, args.quick)?);
+    }
+    if wants(Part::Mutations) {
+        rows.extend(mutations::measure(&workspace, &edge, args.quick)?);
     }
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let about = json!({ "bench": "edge", "quick": args.quick, "cores": cores, "effort": stage.effort.json() });

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 /// How long the other side may be silent before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Most fields that an answer may have.
 const MOST_FIELDS: usize = 64;
 
@@ -85,12 +85,7 @@ pub(crate) fn run(
     let mut peers = Vec::with_capacity(connections);
     for at in 0..connections {
         // Connected before the clock starts.
-        let stream = std::net::TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        poll.registry().register(&mut stream, Token(at), Interest::READABLE)?;
-        peers.push(Connection { stream, out: Vec::new(), answer: Answer::default(), asked: Instant::now() });
+        peers.push(Connection::open(address, &poll, Token(at))?);
     }
     let (mut answers, mut others, mut asked, mut idle) = (0, 0, 0, Duration::ZERO);
     let mut latencies = Vec::new();
@@ -112,7 +107,7 @@ pub(crate) fn run(
         ensure!(!events.is_empty(), "{address} has not answered for {PATIENCE:?}");
         for event in &events {
             let peer = &mut peers[event.token().0];
-            let Some(status) = peer.read()? else { continue };
+            let Some(status) = peer.read(&mut |_| {})? else { continue };
             latencies.push(peer.asked.elapsed());
             answers += 1;
             others += usize::from(status != 200);
@@ -130,7 +125,8 @@ pub(crate) fn run(
     Ok(Round { answers, others, took, idle: idle.as_secs_f64() / took.as_secs_f64(), latencies })
 }
 
-struct Connection {
+/// A connection to a server, for one request after the other.
+pub(super) struct Connection {
     stream: TcpStream,
     out: Vec<u8>,
     answer: Answer,
@@ -138,7 +134,24 @@ struct Connection {
 }
 
 impl Connection {
-    fn ask(&mut self, next: &mut impl FnMut(&mut Vec<u8>)) -> Result<()> {
+    /// A new one, whose answers `poll` tells of as `token`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub(super) fn open(address: SocketAddr, poll: &Poll, token: Token) -> Result<Self> {
+        let stream = std::net::TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        poll.registry().register(&mut stream, token, Interest::READABLE)?;
+        Ok(Self { stream, out: Vec::new(), answer: Answer::default(), asked: Instant::now() })
+    }
+
+    /// Sends what `next` writes.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn ask(&mut self, next: &mut impl FnMut(&mut Vec<u8>)) -> Result<()> {
         self.out.clear();
         next(&mut self.out);
         self.asked = Instant::now();
@@ -146,14 +159,17 @@ impl Connection {
         self.stream.write_all(&self.out).context("a request could not be sent")
     }
 
-    /// Reads what is there; the status once the answer is whole.
-    fn read(&mut self) -> Result<Option<u16>> {
+    /// Reads what is there; the status once the answer is whole. `seen` is shown its head.
+    ///
+    /// # Errors
+    /// When the connection is broken, or what came is no HTTP.
+    pub(super) fn read(&mut self, seen: &mut impl FnMut(&httparse::Response<'_, '_>)) -> Result<Option<u16>> {
         let mut buffer = [0; 64 << 10];
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => bail!("the connection was closed before the answer was whole"),
                 Ok(length) => {
-                    if let Some(status) = self.answer.take(&buffer[..length])? {
+                    if let Some(status) = self.answer.take(&buffer[..length], seen)? {
                         return Ok(Some(status));
                     }
                 }
@@ -191,11 +207,11 @@ enum Part {
 
 impl Answer {
     /// Takes what came; the status once the answer is whole.
-    fn take(&mut self, came: &[u8]) -> Result<Option<u16>> {
+    fn take(&mut self, came: &[u8], seen: &mut impl FnMut(&httparse::Response<'_, '_>)) -> Result<Option<u16>> {
         self.pending.extend_from_slice(came);
         loop {
             let understood = match self.part {
-                Part::Head => self.head()?,
+                Part::Head => self.head(seen)?,
                 Part::Body(0) => {
                     ensure!(self.pending.is_empty(), "more came than was asked for");
                     self.part = Part::Head;
@@ -226,11 +242,12 @@ impl Answer {
         (taken > 0).then(|| (taken, left - taken as u64))
     }
 
-    fn head(&mut self) -> Result<Option<(usize, Part)>> {
+    fn head(&mut self, seen: &mut impl FnMut(&httparse::Response<'_, '_>)) -> Result<Option<(usize, Part)>> {
         let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
         let mut head = httparse::Response::new(&mut fields);
         let httparse::Status::Complete(length) = head.parse(&self.pending)? else { return Ok(None) };
         self.status = head.code.unwrap_or(0);
+        seen(&head);
         let field = |name: &str| head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
         let part = match field("content-length") {
             Some(stated) => Part::Body(std::str::from_utf8(stated.value)?.trim().parse()?),
@@ -267,7 +284,7 @@ mod tests {
                 let mut answer = Answer::default();
                 let parts: Vec<&[u8]> = bytes.chunks(step).collect();
                 for (at, part) in parts.iter().enumerate() {
-                    let taken = answer.take(part).expect("HTTP");
+                    let taken = answer.take(part, &mut |_| {}).expect("HTTP");
                     assert_eq!(taken, (at == parts.len() - 1).then_some(200), "{text:?} in steps of {step}, at {at}");
                 }
             }
@@ -277,7 +294,7 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_an_error() {
         for text in ["nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab"] {
-            assert!(Answer::default().take(text.as_bytes()).is_err(), "{text:?}");
+            assert!(Answer::default().take(text.as_bytes(), &mut |_| {}).is_err(), "{text:?}");
         }
     }
 }

@@ -3,11 +3,14 @@
 //! A missed target is a line in the table, never a failure: how fast a machine is says nothing of whether the code is
 //! right.
 
+mod cloudflare;
 mod cpu;
 mod edge;
 mod flow;
 mod load;
 mod media;
+mod mutations;
+mod open;
 mod origin;
 mod report;
 mod speed;

@@ -20,6 +20,14 @@ pub(crate) struct Origin {
     pub(crate) url: String,
 }
 
+/// Whom the origin knows.
+pub(crate) struct Sessions {
+    /// What their tokens are signed with.
+    pub(crate) secret: String,
+    /// One for each user.
+    pub(crate) tokens: Vec<String>,
+}
+
 /// What the origin gave since it was asked to count anew.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Given {
@@ -58,6 +66,18 @@ impl Origin {
             }
             before = now;
         }
+    }
+
+    /// Sessions of so many users.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn sessions(&self, users: usize) -> Result<Sessions> {
+        let text = ureq::get(format!("{}/sessions/{users}", self.control)).call()?.body_mut().read_to_string()?;
+        let told: Value = serde_json::from_str(&text)?;
+        let tokens = told["tokens"].as_array().context("no `tokens`")?.iter().filter_map(Value::as_str);
+        let secret = told["secret"].as_str().context("no `secret`")?.to_owned();
+        Ok(Sessions { secret, tokens: tokens.map(str::to_owned).collect() })
     }
 
     /// Lets it answer, or nobody listen.

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::entry::{self, StoredEntry};
 use super::fill::Fill;
 use super::receive::{self, normalised_query};
-use super::{Conclusion, Context, Delivery, Lookup, Outcome, StoreAction, deliver, sliced};
+use super::{Conclusion, Context, Delivery, Lookup, Outcome, StoreAction, deliver, sliced, unkeyed};
 use crate::field::Fields;
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
@@ -26,18 +26,6 @@ use crate::time::{DeltaSeconds, Timestamp};
 
 /// The verified user, percent-encoded, for the origin. Clients cannot forge it: the edge removes theirs.
 pub const USER_FIELD: &str = "x-tiercel-user";
-/// Request fields outside the key that some origins let change their answer.
-const UNKEYED: [&str; 8] = [
-    "forwarded",
-    "x-forwarded-host",
-    "x-host",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
-
 /// Why a request goes past the cache. The names are stable: they go out in `Cache-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassReason {
@@ -274,8 +262,8 @@ impl Context<'_> {
     /// The client's request as it may go on.
     fn forwarded(&self, upgrades: bool) -> RequestHead {
         let mut head = self.request.clone();
-        // The target names the host; a field of the client's must not.
-        head.fields.retain(|name, _| !name.starts_with("x-tiercel-") && name != "host");
+        // What is ours, between tier and origin. The target names the host; a field of the client's must not.
+        head.fields.retain(|name, _| !unkeyed::begins(name, "x-tiercel") && name != "host");
         if !upgrades {
             head.fields.remove_hop_by_hop();
         }
@@ -290,7 +278,7 @@ impl Context<'_> {
     pub(super) fn origin_request(&self, class: &ResourceClass) -> OriginRequest {
         let mut head = self.forwarded(false);
         let shared = self.rules.tier.is_shared();
-        head.fields.retain(|name, _| !UNKEYED.contains(&name));
+        unkeyed::remove(&mut head, shared);
         if !class.authority.is_origin() {
             head.target.query = normalised_query(class, &self.params, &head.target);
             // The client's wishes would reach the origin's own caches.
@@ -299,8 +287,10 @@ impl Context<'_> {
             if class.scope == Scope::Public && shared {
                 head.fields.remove("authorization");
                 head.fields.remove("cookie");
-                head.fields.remove(USER_FIELD);
             }
+        }
+        if class.scope == Scope::Public {
+            head.fields.remove(USER_FIELD);
         }
         OriginRequest { head, timeout: Some(class.timeout), revalidate: !shared }
     }

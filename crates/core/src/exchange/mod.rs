@@ -8,6 +8,7 @@ mod lookup;
 mod ready;
 pub(crate) mod receive;
 mod sliced;
+mod unkeyed;
 
 use crate::consistency::Writes;
 use crate::field::Fields;

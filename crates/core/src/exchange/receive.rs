@@ -56,18 +56,19 @@ pub(crate) fn receive(
         writes,
         began: now,
     };
+    let found = rules.class(&context.request.method, &context.request.target.path);
+    context.class = found.map(|(class, _)| class);
+    if wants_a_user(&context) {
+        return Received::Refuse(deliver::refusal(&context, 401, "no-credential", "Sign in to see this."));
+    }
     if !context.is_read() {
-        context.class = rules.class(&context.request.method, &context.request.target.path).map(|(class, _)| class);
         context.event = event(rules, &context.request, context.principal.as_ref());
         return pass(context, PassReason::Method);
     }
     if upgrade {
         return pass(context, PassReason::Upgrade);
     }
-    let Some((class, pattern)) = rules.class(&context.request.method, &context.request.target.path) else {
-        return pass(context, PassReason::NoClass);
-    };
-    context.class = Some(class);
+    let Some((class, pattern)) = found else { return pass(context, PassReason::NoClass) };
     match params(&context, class, pattern, rejected) {
         Ok(params) => {
             let key = CacheKey::new(rules.policy.version, &class.key, &params);
@@ -86,6 +87,14 @@ pub(crate) fn receive(
             }
         }
     }
+}
+
+/// Whether the class is for users alone, and nobody asks. Not of a preflight, which never has a credential (Fetch,
+/// "CORS-preflight fetch"); nor on a device, which asks the edge.
+fn wants_a_user(context: &Context<'_>) -> bool {
+    let is_wanted = |class: &ResourceClass| class.scope == Scope::User && class.anonymous == Anonymous::Refuse;
+    let nobody = context.principal.is_none() && context.rules.tier.is_shared();
+    nobody && context.class.is_some_and(is_wanted) && context.request.method != "OPTIONS"
 }
 
 /// Why nothing is looked up.
@@ -126,7 +135,6 @@ fn params(
     if class.scope == Scope::User {
         let Some(principal) = &context.principal else {
             return Err(match rejected {
-                _ if class.anonymous == Anonymous::Refuse => Turned::Away(401, "no-credential", "Sign in to see this."),
                 Some(reason) => PassReason::CredentialRejected(reason).into(),
                 None => PassReason::NoCredential.into(),
             });

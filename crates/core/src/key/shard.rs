@@ -54,18 +54,14 @@ impl Shard {
     /// Name of the object, for the policy called `namespace`: `videomi:epochs-16-07`.
     #[must_use]
     pub fn object(self, namespace: &str) -> String {
-        self.joined(&escape(namespace), ":")
-    }
-
-    /// Where a data centre's store has a copy of what the object said. No key of an entry gives the same URL.
-    #[must_use]
-    pub fn url(self, namespace: &str) -> String {
-        self.joined(&format!("{BASE}{}", escape(namespace)), "/")
-    }
-
-    fn joined(self, before: &str, delimiter: &str) -> String {
         let tens = if self.0 < 10 { "0" } else { "" };
-        [before, delimiter, "epochs-", &SHARDS.to_string(), "-", tens, &self.0.to_string()].concat()
+        [&escape(namespace), ":epochs-", &SHARDS.to_string(), "-", tens, &self.0.to_string()].concat()
+    }
+
+    /// Where a data centre's store has copies of what the objects said. No key of an entry gives the same URL.
+    #[must_use]
+    pub fn copies(namespace: &str) -> String {
+        [BASE, &escape(namespace), "/epochs-", &SHARDS.to_string()].concat()
     }
 }
 
@@ -106,7 +102,6 @@ mod tests {
     fn names_of_shards() {
         let names: Vec<String> = Shard::all().map(|shard| shard.object("my shop")).collect();
         assert_eq!((names[7].as_str(), names[12].as_str()), ("my%20shop:epochs-16-07", "my%20shop:epochs-16-12"));
-        let url = Shard(7).url("videomi");
-        assert_eq!(url, "https://tiercel.invalid/videomi/epochs-16-07");
+        assert_eq!(Shard::copies("videomi"), "https://tiercel.invalid/videomi/epochs-16");
     }
 }

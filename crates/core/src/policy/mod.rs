@@ -21,7 +21,7 @@ use wire::{Reader, Wire};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 4;
+const FORM: u8 = 5;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::policy::{
     ResourceClass, Route, Scope, Store, Token,
 };
 use crate::principal::Identity;
+use crate::proof::{Algorithm, Proof, ProvenBy};
 use crate::time::DeltaSeconds;
 
 /// What has a compiled form.
@@ -265,7 +266,8 @@ records! {
     Route { method, pattern, leads_to }
     EdgeSettings { memory, store_timeout, collapse, remember_uncacheable }
     Memory { bytes, body, ttl }
-    Identity { cookie, bearer, algorithm, issuer, audience, subject, leeway }
+    Identity { cookie, bearer, proof, issuer, audience, subject, leeway }
+    Proof { by, algorithm, variable, url, remember, timeout }
     Fact { name, pointer }
     When { pointer, any_of }
     PurgeRule { name, when }
@@ -279,6 +281,8 @@ choices! {
     Store { 0 CacheStorage, 1 IndexedDb }
     Token { 0 Cookie, 1 Header, 2 Never }
     LeadsTo { 0 Class(index), 1 Event(index) }
+    ProvenBy { 0 Key, 1 KeySet, 2 Issuer }
+    Algorithm { 0 Hs256, 1 Rs256, 2 Es256, 3 EdDsa }
     Purge { 0 Soft, 1 Hard }
     Segment { 0 Literal(text), 1 Param(name) }
     PathSegment { 0 Rest, 1 Literal(text), 2 Param(name) }

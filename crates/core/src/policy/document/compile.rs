@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    AlgorithmDoc, AnonymousDoc, AuthorityDoc, ClassDoc, DeviceDoc, DeviceEffectDoc, DeviceEffectWord, Document,
-    EdgeDoc, EdgeSettingsDoc, EventDoc, MemoryDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc,
-    TokenDoc,
+    AnonymousDoc, AuthorityDoc, ClassDoc, DeviceDoc, DeviceEffectDoc, DeviceEffectWord, Document, EdgeDoc,
+    EdgeSettingsDoc, EventDoc, MemoryDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc, TokenDoc,
 };
 use super::place::join;
 use super::{Findings, nearest};
@@ -16,7 +15,6 @@ use crate::policy::{
     Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, ORIGIN, PATH, Policy,
     QUERY, Query, ResourceClass, Route, Scope, Store, Token, USER_ID,
 };
-use crate::principal::Identity;
 use crate::time::DeltaSeconds;
 
 const DAY: u64 = 86_400;
@@ -37,17 +35,7 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
     let mut policy = Policy {
         name: document.name.clone(),
         version: document.version,
-        identity: document.identity.as_ref().map(|doc| Identity {
-            cookie: doc.cookie.clone(),
-            bearer: doc.bearer,
-            algorithm: match doc.algorithm {
-                AlgorithmDoc::HS256 => "HS256".into(),
-            },
-            issuer: doc.issuer.clone(),
-            audience: doc.audience.clone(),
-            subject: doc.subject.clone().unwrap_or_else(|| "sub".into()),
-            leeway: doc.leeway.map_or(DeltaSeconds::new(30), |s| s.0),
-        }),
+        identity: document.identity.as_ref().map(|doc| super::identity::compile(doc, findings)),
         bound: document.invalidation.bound.map_or(DeltaSeconds::new(5), |s| s.0),
         token: match document.invalidation.token {
             None | Some(TokenDoc::Cookie) => Token::Cookie,

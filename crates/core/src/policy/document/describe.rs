@@ -12,6 +12,7 @@ use crate::policy::{
     Token,
 };
 use crate::principal::Identity;
+use crate::proof::{Proof, ProvenBy};
 use crate::time::DeltaSeconds;
 
 /// What one compiled policy does: its classes, events, names and limits. Markdown that ends in a line break.
@@ -80,9 +81,17 @@ fn identity(identity: Option<&Identity>) -> String {
     let required = [("iss", &identity.issuer), ("aud", &identity.audience)].into_iter();
     let required: String =
         required.filter_map(|(claim, value)| Some(format!(", `{claim}` {}", code(value.as_ref()?)))).collect();
+    let Proof { by, algorithm, variable, url, remember, .. } = &identity.proof;
+    let proven = match by {
+        ProvenBy::Key => format!("a JWT ({}, key in {}{required})", algorithm.name(), code(variable)),
+        ProvenBy::KeySet => format!("a JWT ({}, one of the keys at {}{required})", algorithm.name(), code(url)),
+        ProvenBy::Issuer => {
+            let remember = write_span(*remember);
+            format!("a token that {} is asked about (believed for {remember}{required})", code(url))
+        }
+    };
     format!(
-        "Users are recognised by a JWT ({}{required}) in {}; the claim {} is the user's id. Clocks may differ by {}.\n",
-        identity.algorithm,
+        "Users are recognised by {proven} in {}; the claim {} is the user's id. Clocks may differ by {}.\n",
         from.join(" or else in "),
         code(&identity.subject),
         write_span(identity.leeway),

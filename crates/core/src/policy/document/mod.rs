@@ -4,6 +4,7 @@ mod check;
 mod compile;
 mod coverage;
 mod describe;
+mod identity;
 pub mod model;
 pub mod place;
 mod units;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 pub use super::units::{Size, Span};
 pub use settings::{
-    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits, OperatorsDoc,
-    TokenDoc,
+    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, IntrospectionDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits,
+    OperatorsDoc, TokenDoc,
 };
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.
@@ -146,7 +146,7 @@ pub enum AnonymousDoc {
     /// The origin's answer, uncached.
     #[default]
     Pass,
-    /// 401.
+    /// 401, whatever else the request is; but a preflight (`OPTIONS`) passes.
     Refuse,
 }
 

@@ -13,10 +13,13 @@ use crate::policy::document::model::{Document, Size, Span};
 
 /// The example that the reference shows, whole and in parts. A test holds it free of findings.
 pub(super) const EXAMPLE: &str = include_str!("example.jsonc");
+/// Another one, of what excludes something in the first.
+pub(super) const INTROSPECTED: &str = include_str!("introspected.jsonc");
 
 /// Where each object of the schema stands in the example.
-const EXAMPLES: [(&str, &str); 12] = [
+const EXAMPLES: [(&str, &str); 13] = [
     ("IdentityDoc", "/identity"),
+    ("IntrospectionDoc", "/identity/introspection"),
     ("InvalidationDoc", "/invalidation"),
     ("EdgeSettingsDoc", "/edge"),
     ("MemoryLimits", "/edge/memory"),
@@ -206,7 +209,11 @@ fn anchor(title: &str) -> String {
 
 /// What stands at `pointer` in [`EXAMPLE`], as it is written there, moved to the left.
 fn example(pointer: &str) -> Option<String> {
-    let parsed = parse_to_ast(EXAMPLE, &CollectOptions::default(), &ParseOptions::default()).ok()?;
+    part(EXAMPLE, pointer).or_else(|| part(INTROSPECTED, pointer))
+}
+
+fn part(policy: &str, pointer: &str) -> Option<String> {
+    let parsed = parse_to_ast(policy, &CollectOptions::default(), &ParseOptions::default()).ok()?;
     let mut value = parsed.value.as_ref()?;
     let (mut start, mut end) = (value.start(), value.end());
     for step in pointer.split('/').skip(1) {
@@ -224,9 +231,9 @@ fn example(pointer: &str) -> Option<String> {
             _ => return None,
         };
     }
-    let line = EXAMPLE[..start].rfind('\n').map_or(0, |at| at + 1);
-    let indent: String = EXAMPLE[line..].chars().take_while(|c| *c == ' ').collect();
-    Some(EXAMPLE[start..end].replace(&format!("\n{indent}"), "\n"))
+    let line = policy[..start].rfind('\n').map_or(0, |at| at + 1);
+    let indent: String = policy[line..].chars().take_while(|c| *c == ' ').collect();
+    Some(policy[start..end].replace(&format!("\n{indent}"), "\n"))
 }
 
 #[cfg(test)]
@@ -248,9 +255,11 @@ mod tests {
 
     #[test]
     fn the_example_is_a_policy_without_findings() {
-        let reading = read(EXAMPLE);
-        assert_eq!(reading.diagnostics, []);
-        assert!(reading.policy.is_some());
+        for example in [EXAMPLE, INTROSPECTED] {
+            let reading = read(example);
+            assert_eq!(reading.diagnostics, []);
+            assert!(reading.policy.is_some());
+        }
     }
 
     #[test]

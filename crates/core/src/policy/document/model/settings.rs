@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::{NeverWord, Size, Span};
 
-/// How users are recognised: a signed token (JWT, RFC 7519).
+/// How users are recognised: by a signed token (JWT, RFC 7519) with `algorithm`, or by one that the issuer is asked about
+/// with `introspection`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct IdentityDoc {
@@ -15,7 +16,17 @@ pub struct IdentityDoc {
     #[serde(default)]
     pub bearer: bool,
     /// The one signature algorithm that is accepted.
-    pub algorithm: AlgorithmDoc,
+    pub algorithm: Option<AlgorithmDoc>,
+    /// Name of the edge's secret or variable that holds the key: of `HS256` the secret, 32 bytes or more (default
+    /// `JWT_SECRET`), of the others the public key, as JWK or PEM (default `JWT_PUBLIC_KEY`).
+    pub key: Option<String>,
+    /// Where the issuer publishes its public keys (JWK Set, RFC 7517), instead of `key`: an https URL, or a path at the
+    /// origin such as `"/.well-known/jwks.json"`. They are kept as long as their `Cache-Control` says, 1 to 60 minutes (10
+    /// where it says nothing), and an hour more while the issuer cannot be reached.
+    pub jwks: Option<String>,
+    /// Ask the issuer about each token (RFC 7662), instead of `algorithm`.
+    #[serde(default, deserialize_with = "crate::policy::document::units::object")]
+    pub introspection: Option<IntrospectionDoc>,
     /// The `iss` that a token must have.
     pub issuer: Option<String>,
     /// The `aud` that a token must have.
@@ -26,11 +37,33 @@ pub struct IdentityDoc {
     pub leeway: Option<Span>,
 }
 
-/// Signature algorithms (RFC 7518 §3.1).
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+/// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum AlgorithmDoc {
-    /// HMAC with SHA-256; the secret is the edge's `JWT_SECRET`.
+    /// HMAC with SHA-256, by a secret.
     HS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, by a key of 2048 bits or more.
+    RS256,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+}
+
+/// Tokens that only their issuer can read (RFC 7662).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct IntrospectionDoc {
+    /// Where to ask: an https URL, or a path at the origin.
+    pub url: String,
+    /// Name of the edge's secret that holds the `Authorization` of the question, such as `Basic c2hvcDpzZWNyZXQ=` (default
+    /// `INTROSPECTION_AUTHORIZATION`).
+    pub credentials: Option<String>,
+    /// How long an answer is believed, never past the token's `exp`: up to `10m` (default `60s`; `0s` asks each time). That
+    /// a token is not active is believed for 5 s.
+    pub remember: Option<Span>,
+    /// How long the issuer may take: `1s` to `20s` (default `3s`).
+    pub timeout: Option<Span>,
 }
 
 /// How invalidation reaches readers.
