@@ -2,6 +2,7 @@
 
 use super::model::{AlgorithmDoc, IdentityDoc, IntrospectionDoc};
 use super::{Findings, write_span};
+use crate::consistency::SEEN_COOKIE;
 use crate::principal::Identity;
 use crate::proof::{Algorithm, Proof, ProvenBy};
 use crate::time::DeltaSeconds;
@@ -11,7 +12,7 @@ const UNWISE_LEEWAY: DeltaSeconds = DeltaSeconds::new(300);
 const LONGEST_MEMORY: DeltaSeconds = DeltaSeconds::new(600);
 const LONGEST_TIMEOUT: DeltaSeconds = DeltaSeconds::new(20);
 /// Bindings of the edge that are no keys.
-const TAKEN: [&str; 3] = ["ORIGIN", "ORIGIN_URL", "EPOCHS"];
+const TAKEN: [&str; 5] = ["ORIGIN", "ORIGIN_URL", "EPOCHS", "TIERCEL_OPERATOR_TOKEN", "CLOUDFLARE_PURGE_TOKEN"];
 
 /// The compiled form.
 pub(super) fn compile(doc: &IdentityDoc, findings: &mut Findings) -> Identity {
@@ -49,6 +50,9 @@ pub(super) fn compile(doc: &IdentityDoc, findings: &mut Findings) -> Identity {
             "write \"bearer\": true, or the name of a session `cookie`",
         );
     }
+    if let Some(cookie) = &doc.cookie {
+        cookie_name(cookie, findings);
+    }
     let leeway = doc.leeway.map_or(DeltaSeconds::new(30), |s| s.0);
     if leeway > UNWISE_LEEWAY {
         findings.warn(
@@ -67,6 +71,19 @@ pub(super) fn compile(doc: &IdentityDoc, findings: &mut Findings) -> Identity {
         subject: doc.subject.clone().unwrap_or_else(|| "sub".into()),
         leeway,
     }
+}
+
+fn cookie_name(cookie: &str, findings: &mut Findings) {
+    // RFC 6265 §4.1.1, RFC 9110 §5.6.2
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let why = if cookie.starts_with(SEEN_COOKIE) {
+        "cookies of this name are the edge's own, and are taken off every request"
+    } else if cookie.is_empty() || !cookie.bytes().all(is_token) {
+        "no cookie can have this name"
+    } else {
+        return;
+    };
+    findings.error("bad-cookie-name", "/identity/cookie", why, "write the name that the session's cookie has");
 }
 
 fn signed(doc: &IdentityDoc, algorithm: AlgorithmDoc, findings: &mut Findings) -> Proof {
