@@ -231,7 +231,10 @@ impl Source {
                     answer.cancel();
                     if failed == SliceFailure::Changed {
                         report("tiercel: the origin has another version by now; this body breaks off");
-                        store::remove(std::slice::from_ref(self.sliced.head_key()), engine().policy()).await;
+                        // What is being stored under the key would come after its removal.
+                        let (head, policy) = (self.sliced.head_key(), engine().policy());
+                        flights::wait(head.as_str(), policy.edge.collapse).await;
+                        store::remove(std::slice::from_ref(head), policy).await;
                         break;
                     }
                 }
