@@ -1,4 +1,4 @@
-//! What can be asked of the browser: words, a verb in front. `js/sw.js` has a function for each verb and says what came
+//! What can be asked of the browser: words, a verb in front. `js/effects.js` has a function for each verb and says what came
 //! of it.
 //!
 //! ```text

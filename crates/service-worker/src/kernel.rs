@@ -1,9 +1,9 @@
 //! The way in and out: a task is begun with a text, says what it wants of the browser, and goes on with what came of it.
 //!
-//! `js/sw.js` writes a text to [`room`], calls [`step`] and reads what to do from [`wanted`]. A task never runs while
+//! `js/core.js` writes a text to [`room`], calls [`step`] and reads what to do from [`wanted`]. A task never runs while
 //! another does, and nothing here waits: each step returns at once.
 
-#![expect(unsafe_code, reason = "the exports of a module without bindings, which only js/sw.js calls")]
+#![expect(unsafe_code, reason = "the exports of a module without bindings, which only js/core.js calls")]
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;

@@ -1,6 +1,6 @@
 //! Tiercel's Service Worker tier: Cache Storage for what the policy keeps there.
 //!
-//! The core decides; this crate says what to do with the browser, and `js/sw.js` does it. Between the two there is
+//! The core decides; this crate says what to do with the browser, and `js/effects.js` does it. Between the two there is
 //! nothing but text: no object of the browser's enters the wasm. `kernel` holds the way in and out, `effect` what can
 //! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `network` the way to the edge,
 //! `identity` knows whose page is asking.

@@ -1,0 +1,131 @@
+// What the wasm can ask of the browser: a function for each verb of src/effect.rs. Nothing is decided here.
+
+export const fieldsOf = (headers) => {
+  let text = "";
+  headers.forEach((value, name) => { text += `${name}\n${value}\n`; });
+  return text;
+};
+
+const headOf = ({ status, headers }) => `${status}\n${fieldsOf(headers)}`;
+
+/** Pairs, of which the browser makes headers once: an object of them would be copied. */
+function headersFrom(text) {
+  const lines = text.split("\n");
+  const pairs = [];
+  for (let at = 0; at + 1 < lines.length; at += 2) pairs.push([lines[at], lines[at + 1]]);
+  return pairs;
+}
+
+/** Caches that are open, to be read: opening one takes as long as reading from it. */
+const opened = new Map();
+
+function open(name) {
+  if (!opened.has(name)) opened.set(name, caches.open(name));
+  return opened.get(name);
+}
+
+/** Caches may be deleted and made anew: what is read next is opened anew. */
+export const forgetOpened = () => opened.clear();
+
+/** A cache to be written to, opened anew: whoever has deleted one (a logout does) still reads what is open. */
+function reopen(name) {
+  opened.delete(name);
+  return open(name);
+}
+
+function bodyOf(task, body) {
+  if (body === "-") return null;
+  return body[0] === "=" ? body.slice(1) : task[body].body;
+}
+
+/** What went wrong with writing, as a text; the page never hears of it. */
+const tried = (promise) => promise.then(() => "", (error) => {
+  console.warn("Tiercel: the store could not be written.", error);
+  return "failed";
+});
+
+export const effects = {
+  async match(task, cache, url) {
+    try {
+      task.stored = await (await open(cache)).match(url);
+    } catch {
+      opened.delete(cache);
+    }
+    return task.stored ? headOf(task.stored) : "";
+  },
+  async read(_, cache, ...urls) {
+    try {
+      const readable = await open(cache);
+      const text = async (url) => (await readable.match(url))?.text() ?? "";
+      return (await Promise.all(urls.map(text))).join("\n");
+    } catch {
+      opened.delete(cache);
+      return "";
+    }
+  },
+  put: (task, cache, url, body, status, fields) =>
+    tried(reopen(cache).then((writable) =>
+      writable.put(url, new Response(bodyOf(task, body), { status, headers: headersFrom(fields) })))),
+  delete: (_, cache, ...urls) =>
+    tried(reopen(cache).then((writable) => Promise.all(urls.map((url) => writable.delete(url))))),
+  caches: () => caches.keys().then((names) => names.join("\n")).catch(() => ""),
+  async scan(_, cache, field) {
+    const scanned = await reopen(cache);
+    const lines = [];
+    for (const request of await scanned.keys()) {
+      const meta = field && (await scanned.match(request))?.headers.get(field);
+      lines.push(request.url, meta ?? "");
+    }
+    return lines.join("\n");
+  },
+  async fetch(task, method, url, millis, cache, redirect, fields) {
+    const abort = new AbortController();
+    const timer = millis && setTimeout(() => abort.abort(), Math.min(millis, 0x7fffffff));
+    const { signal } = abort;
+    try {
+      const init = { method, headers: headersFrom(fields), credentials: "same-origin", cache, redirect, signal };
+      task.fetched = await fetch(url, init);
+      return headOf(task.fetched);
+    } catch {
+      return signal.aborted ? "timeout" : "network";
+    } finally {
+      clearTimeout(timer);
+    }
+  },
+  async respond(task, body, copy, status, fields, ...parts) {
+    if (copy) task.copy = task[copy].clone();
+    if (!task.respond) return "";
+    if (!+status) {
+      task.respond(task[body]);
+      return "";
+    }
+    let content;
+    if (body === "parts") {
+      // A slice of a blob is read alone, however large the whole is.
+      const blob = await task.stored.blob();
+      content = new Blob(parts.map((part) => (part[0] === "=" ? part.slice(1) : blob.slice(...part.split("-")))));
+    } else {
+      // A blob goes out without a step through this script for each piece, as a stream of it would not.
+      content = body === "stored" ? await task.stored.blob() : bodyOf(task, body);
+    }
+    task.respond(new Response(content, { status, headers: headersFrom(fields) }));
+    return "";
+  },
+  async tell(_, client, url, cacheStatus, range, age) {
+    const message = { type: "tiercel:answered", url };
+    if (cacheStatus) message.cacheStatus = cacheStatus;
+    if (range) message.range = range;
+    if (age) message.age = +age;
+    // A page that has gone needs no report.
+    (await clients.get(client))?.postMessage(message);
+    return "";
+  },
+  async gone(_, ...ids) {
+    const open = await Promise.all(ids.map((id) => clients.get(id)));
+    return ids.filter((_, at) => !open[at]).join("\n");
+  },
+  done(task) {
+    task.done?.();
+    return "";
+  },
+};
