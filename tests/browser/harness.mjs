@@ -1,4 +1,4 @@
-// What the browser tests share: headless Chromium and a small web site, on free ports, gone when the test ends.
+// What the browser tests share: headless browsers and a small web site, on free ports, gone when the test ends.
 
 import { createServer } from "node:http";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -14,26 +14,43 @@ export function built(...parts) {
   return path.join(process.env.TIERCEL_DIST ?? path.join(ROOT, "dist"), ...parts);
 }
 
-/** Chromium with an empty profile. `close()` ends it and removes the profile. */
-export async function chromium() {
-  const profile = await mkdtemp(path.join(tmpdir(), "tiercel-chromium-"));
-  const browser = await puppeteer.launch({
+const launching = {
+  chromium: {
     executablePath: process.env.CHROME ?? "/usr/bin/chromium",
-    headless: true,
-    userDataDir: profile,
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync",
     ],
-  });
+  },
+  firefox: { browser: "firefox", executablePath: process.env.FIREFOX },
+};
+
+async function launched(name) {
+  const profile = await mkdtemp(path.join(tmpdir(), `tiercel-${name}-`));
+  const launch = () => puppeteer.launch({ headless: true, userDataDir: profile, ...launching[name] });
   return {
-    browser,
+    name,
+    browser: await launch(),
+    /** Ends the browser and starts it again with the same profile, as a user does. */
+    async restart() {
+      await this.browser.close();
+      this.browser = await launch();
+    },
     async close() {
-      await browser.close();
+      await this.browser.close();
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
+
+/** Chromium with an empty profile. `close()` ends it and removes the profile. */
+export const chromium = () => launched("chromium");
+
+/** Both browsers: what they are called, how to start them, and why that one is skipped, if it is. */
+export const browsers = [
+  { name: "Chromium", start: chromium, skip: false },
+  { name: "Firefox", start: () => launched("firefox"), skip: process.env.FIREFOX ? false : "FIREFOX names no browser" },
+];
 
 /**
  * A web site: `/sw.js` of the build, an empty page at `/`, and whatever `answer(request, response)` answers first.
@@ -41,13 +58,13 @@ export async function chromium() {
  */
 export async function site(answer = () => false) {
   const requests = [];
-  const sw = await readFile(built("sw.js"));
+  const sw = await readFile(built("sw.js"), "utf8");
   const handle = async (request, response) => {
     requests.push(`${request.method} ${request.url}`);
     if (await answer(request, response)) return;
     if (request.url === "/sw.js") {
       response.writeHead(200, { "content-type": "text/javascript", "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" });
-      return response.end(sw);
+      return response.end(isFirefox(request.headers["user-agent"]) ? `${CLOCK}\n${sw}` : sw);
     }
     if (request.url === "/" || request.url.startsWith("/?")) {
       response.writeHead(200, { "content-type": "text/html", "cache-control": "no-cache" });
@@ -128,8 +145,14 @@ export async function stopWorkers(page) {
   await session.detach();
 }
 
-/** Moves the clock of the running worker. A restart sets it right again. */
-export async function moveWorkerClock(browser, seconds) {
+/** Moves the clock of the running worker that `page` has. A restart sets it right again. */
+export async function moveWorkerClock(page, seconds) {
+  const browser = page.browser();
+  if (isFirefox(await browser.version())) {
+    // No protocol reaches into a worker there: the site has sent it a clock of its own.
+    await tell(page, { type: "test:clock", ahead: seconds * 1000 });
+    return;
+  }
   const target = await browser.waitForTarget((target) => target.type() === "service_worker");
   const worker = await target.worker();
   await worker.evaluate((ms) => {
@@ -137,6 +160,20 @@ export async function moveWorkerClock(browser, seconds) {
     Date.now = () => real() + ms;
   }, seconds * 1000);
 }
+
+const isFirefox = (text) => /firefox/i.test(text ?? "");
+
+/** What stands before the worker's script in Firefox. */
+const CLOCK = `(() => {
+  const real = Date.now.bind(Date);
+  let ahead = 0;
+  Date.now = () => real() + ahead;
+  addEventListener("message", ({ data, ports }) => {
+    if (data?.type !== "test:clock") return;
+    ({ ahead } = data);
+    ports[0].postMessage({});
+  });
+})();`;
 
 /** Waits until `check` gives something true; it is asked again whenever the event loop is free. */
 export async function until(check, what) {

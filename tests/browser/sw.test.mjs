@@ -1,20 +1,22 @@
-// The built sw.js in a real browser, in front of a real web site.
+// The built sw.js in real browsers, in front of a real web site.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { chromium, controlledPage, get, moveWorkerClock, site, stopWorkers, tell, until } from "./harness.mjs";
+import { browsers, controlledPage, get, moveWorkerClock, site, stopWorkers, tell, until } from "./harness.mjs";
 
 const FILM = Buffer.from(Array.from({ length: 1000 }, (_, i) => 97 + (i % 26)));
 const THUMBNAIL = "/api/files/videos/f1/thumbnail";
 const DAY = 86_400;
 
-describe("sw.js", { timeout: 120_000 }, () => {
+for (const { name, start, skip } of browsers) describe(`sw.js in ${name}`, { timeout: 120_000, skip }, () => {
   let chrome, web, page, context;
+  /** Of tests that stop the worker, which no protocol does in Firefox; there sw-restart.test.mjs restarts the browser. */
+  const stopping = { skip: name === "Firefox" && "no protocol stops a worker" };
   /** What the site answers for a path: overridden by tests. */
   let answers = {};
 
   before(async () => {
-    chrome = await chromium();
+    chrome = await start();
   });
   after(() => chrome.close());
 
@@ -81,7 +83,7 @@ describe("sw.js", { timeout: 120_000 }, () => {
   test("a stale copy is served at once, with one refresh behind it", async () => {
     await get(page, THUMBNAIL);
     await until(() => stored("file:f1:thumbnail"), "the thumbnail is stored");
-    await moveWorkerClock(chrome.browser, 8 * DAY);
+    await moveWorkerClock(page, 8 * DAY);
     answers[THUMBNAIL] = (request, response) => {
       assert.equal(request.headers["if-none-match"], '"1"');
       response.writeHead(304, { etag: '"1"' }).end();
@@ -121,7 +123,7 @@ describe("sw.js", { timeout: 120_000 }, () => {
     assert.equal(web.count(film), 1);
   });
 
-  test("the worker, restarted without a network, answers from the store", async () => {
+  test("the worker, restarted without a network, answers from the store", stopping, async () => {
     await tell(page, { type: "tiercel:identify", user: "ada" });
     await get(page, THUMBNAIL);
     await until(() => stored("file:f1:thumbnail"), "the thumbnail is stored");
@@ -146,7 +148,7 @@ describe("sw.js", { timeout: 120_000 }, () => {
     assert.equal(await page.title(), "site");
   });
 
-  test("a page that has not said whose it is counts as the last user's, also offline", async () => {
+  test("a page that has not said whose it is counts as the last user's, also offline", stopping, async () => {
     await tell(page, { type: "tiercel:identify", user: "ada" });
     await get(page, THUMBNAIL);
     await until(() => stored("file:f1:thumbnail"), "the thumbnail is stored");

@@ -4,7 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::{browser, command::Run, node, npm, progress, workspace::Workspace};
+use crate::{
+    browser::{CHROMIUM, FIREFOX},
+    command::Run,
+    node, npm, progress,
+    workspace::Workspace,
+};
 
 /// What the tiers are compiled for.
 pub(crate) const SHIPPED_TARGET: &str = "wasm32-unknown-unknown";
@@ -25,9 +30,11 @@ pub(crate) fn run(_: &Args) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     for_build(&workspace)?;
     wasm_target(TESTED_TARGET)?;
-    let browser = browser::find()?;
+    let chromium = CHROMIUM.find()?;
+    let firefox = FIREFOX.find().map_or_else(|error| format!("none: {error:#}"), |path| path.display().to_string());
     progress::say(&format!("Node      {}", node::check()?));
-    progress::say(&format!("browser   {}", browser.display()));
+    progress::say(&format!("browsers  {}", chromium.display()));
+    progress::say(&format!("          {firefox}"));
     progress::say(&format!("targets   {SHIPPED_TARGET}, {TESTED_TARGET}"));
     progress::say("npm       packages as in package-lock.json");
     Ok(ExitCode::SUCCESS)

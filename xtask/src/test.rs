@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::{
-    browser,
+    browser::{CHROMIUM, FIREFOX},
     build::{self, Part},
     command::Run,
     node,
@@ -102,7 +102,7 @@ fn prepare(workspace: &Workspace, parts: &[Filter]) -> Result<()> {
         setup::wasm_target(TESTED_TARGET)?;
     }
     if parts.contains(&Filter::Browser) {
-        browser::find()?;
+        CHROMIUM.find()?;
     }
     Ok(())
 }
@@ -189,8 +189,12 @@ fn in_browser(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let scripts = test_scripts(&workspace.path("tests/browser"));
     ensure!(!scripts.is_empty(), "tests/browser holds no *.test.mjs");
     let small = step("dist/sw.js is small", || sizes::at_most(&dist.join("sw.js"), LARGEST_SW));
-    let run = node_tests(workspace, scripts).env("TIERCEL_DIST", &dist).env("CHROME", browser::find()?);
-    small.and(tally.node("the browser", run))
+    let mut run = node_tests(workspace, scripts).env("TIERCEL_DIST", &dist).env("CHROME", CHROMIUM.find()?);
+    match FIREFOX.find() {
+        Ok(firefox) => run = run.env("FIREFOX", firefox),
+        Err(error) => say(&format!("– Firefox: its tests are skipped: {error:#}")),
+    }
+    small.and(tally.node("the browsers", run))
 }
 
 fn default_dist(workspace: &Workspace) -> PathBuf {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::report::{self, Row, Target, median};
 use crate::{
-    browser,
+    browser::CHROMIUM,
     build::{self, Part},
     node,
     progress::{say, step},
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     setup::for_build(&workspace)?;
     let (rounds, hits, films) = if args.quick { (7, 30, 5) } else { (31, 100, 11) };
     let effort = json!({ "rounds": rounds, "hits": hits, "films": films });
-    let order = json!({ "sw": sw, "chrome": browser::find()?, "effort": effort }).to_string();
+    let order = json!({ "sw": sw, "chrome": CHROMIUM.find()?, "effort": effort }).to_string();
     let told =
         step("three Service Workers in Chromium", || node::tool(&workspace, "bench/sw.mjs").arg(order).output())?;
     let found: Value = serde_json::from_str(&told).context("tools/bench/sw.mjs did not print JSON")?;
