@@ -161,6 +161,14 @@ export async function moveWorkerClock(page, seconds) {
   }, seconds * 1000);
 }
 
+/** The worker of `page` in Chromium, running, as puppeteer has it. One that was stopped is started, its wasm is not. */
+export async function workerOf(page) {
+  const { origin } = new URL(page.url());
+  await page.evaluate(() => navigator.serviceWorker.controller.postMessage({ type: "wake up" }));
+  const isIts = (target) => target.type() === "service_worker" && target.url().startsWith(origin);
+  return (await page.browserContext().waitForTarget(isIts)).worker();
+}
+
 const isFirefox = (text) => /firefox/i.test(text ?? "");
 
 /** What stands before the worker's script in Firefox. */

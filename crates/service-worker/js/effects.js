@@ -18,10 +18,18 @@ function headersFrom(text) {
 
 /** Caches that are open, to be read: opening one takes as long as reading from it. */
 const opened = new Map();
+/** Milliseconds after which it is looked whether an open cache is still there. */
+const LOOK_AFTER = 1000;
 
 function open(name) {
-  if (!opened.has(name)) opened.set(name, caches.open(name));
-  return opened.get(name);
+  let known = opened.get(name);
+  if (!known) opened.set(name, (known = { cache: caches.open(name), looked: Date.now() }));
+  if (Date.now() - known.looked > LOOK_AFTER) {
+    // Behind the answer: whoever deletes a cache elsewhere tells nobody, and what is open could be read for ever.
+    known.looked = Date.now();
+    caches.has(name).then((is) => is || opened.delete(name), () => opened.delete(name));
+  }
+  return known.cache;
 }
 
 /** Caches may be deleted and made anew: what is read next is opened anew. */
