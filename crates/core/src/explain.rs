@@ -7,7 +7,7 @@ use crate::field::Fields;
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::policy::document::place::{Place, Places, join};
-use crate::policy::document::{write_size, write_span};
+use crate::policy::document::{most, write_size, write_span};
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store, Token};
 use crate::principal::{Credential, CredentialSource, Principal};
 use crate::proof::{Proof, ProvenBy};
@@ -251,6 +251,10 @@ impl Explainer<'_> {
             Received::Pass(_) => part.say("decision", "pass to the network, store nothing".to_owned()),
         }
         part.cite("lifetimes", windows(device.lifetimes), self.place(class, "device"));
+        if let Some(most) = most(device.budget) {
+            let value = format!("{most}; what was not used for longest makes room");
+            part.cite("budget", value, self.place(class, "device"));
+        }
         part
     }
 

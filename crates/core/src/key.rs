@@ -133,6 +133,12 @@ impl CacheKey {
     pub fn url(&self, namespace: &str) -> String {
         format!("{BASE}{}/{}", escape(namespace), self.text)
     }
+
+    /// The key that has this [`Self::url`], of whatever policy; `None` where none has.
+    pub(crate) fn of_url(url: &str) -> Option<Self> {
+        let (_, text) = url.strip_prefix(BASE)?.split_once('/')?;
+        Some(Self { text: text.to_owned() })
+    }
 }
 
 /// The parameters of one request: names from the policy, values decoded. `None` is a parameter that the

@@ -19,6 +19,7 @@ pub mod head;
 pub mod hot;
 pub mod hygiene;
 pub mod invalidation;
+pub mod inventory;
 pub mod key;
 pub mod keyring;
 pub mod meta;

@@ -44,7 +44,6 @@ impl EntryMeta {
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> String {
-        let list = |items: &[String]| items.iter().map(|i| esc(i)).collect::<Vec<_>>().join(",");
         let slices = self.slices.map(|s| format!("{}/{}", s.length(), s.complete())).unwrap_or_default();
         format!(
             "{FORM};key={};req={};rec={};age={};tags={};vary={};slices={slices}",
@@ -116,7 +115,13 @@ fn unesc(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn unlist(text: &str) -> Option<Vec<String>> {
+/// Several texts as one, without a space.
+pub(crate) fn list(items: &[String]) -> String {
+    items.iter().map(|i| esc(i)).collect::<Vec<_>>().join(",")
+}
+
+/// What [`list`] wrote.
+pub(crate) fn unlist(text: &str) -> Option<Vec<String>> {
     text.split(',').filter(|i| !i.is_empty()).map(unesc).collect()
 }
 

@@ -21,7 +21,7 @@ use wire::{Reader, Wire};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 5;
+const FORM: u8 = 6;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +166,25 @@ pub struct Device {
     pub store: Store,
     /// How long.
     pub lifetimes: Lifetimes,
+    /// How much.
+    pub budget: Budget,
+}
+
+/// How much of a class a device keeps for one user. What was not used for longest makes room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Most bytes of bodies; `None` is what the browser allows.
+    pub bytes: Option<u64>,
+    /// Most entries; of a body in slices, each slice is one. `None` is no limit.
+    pub entries: Option<u64>,
+}
+
+impl Budget {
+    /// Whether an entry of `bytes` can be kept at all.
+    #[must_use]
+    pub fn admits(&self, bytes: u64) -> bool {
+        self.bytes.is_none_or(|most| bytes <= most)
+    }
 }
 
 /// The stores of a device.

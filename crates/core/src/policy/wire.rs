@@ -8,7 +8,7 @@ use crate::invalidation::{Fact, Purge, PurgeRule, When};
 use crate::key::{Segment, Template};
 use crate::policy::route::{PathSegment, Pattern};
 use crate::policy::{
-    Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, Policy, Query,
+    Anonymous, Authority, Budget, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, Policy, Query,
     ResourceClass, Route, Scope, Store, Token,
 };
 use crate::principal::Identity;
@@ -260,7 +260,8 @@ records! {
         name, scope, authority, query, key, tags, browser, headers, edge, device, anonymous, timeout, max_body, slice,
     }
     Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }
-    Device { store, lifetimes }
+    Device { store, lifetimes, budget }
+    Budget { bytes, entries }
     LocalStore { name, max_entries, ttl }
     Event { name, query, facts, edge, device, wipe, purge }
     Route { method, pattern, leads_to }

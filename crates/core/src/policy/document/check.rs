@@ -45,6 +45,7 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Finding
         headers(class, doc, &at, findings);
         lifetimes(class, doc, &at, policy, findings);
         limits::slice(class, doc, &at, findings);
+        limits::budget(class, &at, findings);
         for id in doc.allow.keys().filter(|id| !ALLOWABLE.contains(&id.as_str())) {
             let at = join(&join(&at, "allow"), id);
             findings.error(

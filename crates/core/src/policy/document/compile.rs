@@ -12,8 +12,8 @@ use crate::invalidation::{Fact, Purge, PurgeRule, When};
 use crate::key::{Segment, Template};
 use crate::policy::route::Pattern;
 use crate::policy::{
-    Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, ORIGIN, PATH, Policy,
-    QUERY, Query, ResourceClass, Route, Scope, Store, Token, USER_ID,
+    Anonymous, Authority, Budget, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, ORIGIN, PATH,
+    Policy, QUERY, Query, ResourceClass, Route, Scope, Store, Token, USER_ID,
 };
 use crate::time::DeltaSeconds;
 
@@ -234,6 +234,7 @@ fn device(doc: &ClassDoc) -> Option<Device> {
             stale_if_error: keep,
             keep,
         },
+        budget: Budget { bytes: device.max_bytes.map(|s| s.0), entries: device.max_entries },
     })
 }
 

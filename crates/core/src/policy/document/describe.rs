@@ -8,8 +8,8 @@ use super::{write_size, write_span};
 use crate::invalidation::{Purge, PurgeRule};
 use crate::key::Namespace;
 use crate::policy::{
-    Anonymous, Authority, Device, EdgeSettings, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope, Store,
-    Token,
+    Anonymous, Authority, Budget, Device, EdgeSettings, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope,
+    Store, Token,
 };
 use crate::principal::Identity;
 use crate::proof::{Proof, ProvenBy};
@@ -37,7 +37,7 @@ pub fn describe(policy: &Policy) -> String {
             "key",
             "`Cache-Control` in browsers",
             "edge: ttl / swr / sie / keep",
-            "device: ttl / swr / keep",
+            "device: ttl / swr / keep, and most for a user",
         ],
         policy.classes.iter().enumerate().map(|(index, class)| class_row(policy, index, class)),
     );
@@ -120,13 +120,21 @@ fn class_row(policy: &Policy, index: usize, class: &ResourceClass) -> Vec<String
     ]
 }
 
-fn device(Device { store, lifetimes }: Device) -> String {
+fn device(Device { store, lifetimes, budget }: Device) -> String {
     let store = match store {
         Store::CacheStorage => "Cache Storage",
         Store::IndexedDb => "IndexedDB",
     };
     let windows = [write_span(lifetimes.ttl), window(lifetimes.stale_while_revalidate), window(lifetimes.keep)];
-    format!("{store} {}", windows.join(" / "))
+    format!("{store} {}{}", windows.join(" / "), most(budget).map(|most| format!(", {most}")).unwrap_or_default())
+}
+
+/// How much is kept, in words; `None` where there is no limit.
+pub(crate) fn most(budget: Budget) -> Option<String> {
+    let entries = |most| if most == 1 { "1 entry".to_owned() } else { format!("{most} entries") };
+    let limits = [budget.bytes.map(write_size), budget.entries.map(entries)];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    (!limits.is_empty()).then(|| format!("at most {}", limits.join(" and ")))
 }
 
 fn limits_row(class: &ResourceClass) -> Vec<String> {

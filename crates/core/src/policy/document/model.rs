@@ -228,6 +228,11 @@ pub struct DeviceLifetimes {
     pub stale_while_revalidate: Option<Span>,
     /// After `ttl`: kept for this long, to be served offline (default `90d`).
     pub keep: Option<Span>,
+    /// Most that is kept of the class for one user; what was not used for longest makes room, and what is larger than all of it is not
+    /// stored (default: what the browser allows). Only in `cache-storage`.
+    pub max_bytes: Option<Size>,
+    /// Most entries that are kept of the class for one user; each slice is one (default: no limit). Only in `cache-storage`.
+    pub max_entries: Option<u64>,
 }
 
 /// The stores of a device.

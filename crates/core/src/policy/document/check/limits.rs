@@ -4,7 +4,7 @@ use super::warn;
 use crate::policy::document::model::ClassDoc;
 use crate::policy::document::place::join;
 use crate::policy::document::{Findings, write_size};
-use crate::policy::{Authority, Memory, Policy, ResourceClass, Store};
+use crate::policy::{Authority, Device, Memory, Policy, ResourceClass, Store};
 use crate::time::DeltaSeconds;
 
 const MIN_SLICE: u64 = 64 << 10;
@@ -59,6 +59,28 @@ pub(super) fn slice(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &
             &format!("no body is longer than `max-body`, {}: none is ever sliced", write_size(class.max_body)),
             "raise `max-body`, which is the limit of the whole, or leave `slice` out",
         );
+    }
+}
+
+pub(super) fn budget(class: &ResourceClass, at: &str, findings: &mut Findings) {
+    let Some(Device { store, budget, .. }) = class.device else { return };
+    let at = join(at, "device");
+    let limits = [("max-bytes", budget.bytes), ("max-entries", budget.entries)];
+    let mut error = |field: &str, message: &str, help: &str| {
+        findings.error("bad-budget", &join(&at, field), message, help);
+    };
+    if store == Store::IndexedDb
+        && let Some((field, _)) = limits.iter().find(|(_, limit)| limit.is_some())
+    {
+        let message = format!("only a class in `cache-storage` has `{field}`");
+        return error(field, &message, "leave it out, or set \"store\": \"cache-storage\"");
+    }
+    if let Some((field, _)) = limits.iter().find(|(_, limit)| *limit == Some(0)) {
+        return error(field, "with a limit of 0 nothing is kept", "say so: \"device\": \"never\"");
+    }
+    if let Some(slice) = class.slice.filter(|slice| !budget.admits(*slice)) {
+        let message = format!("a slice takes {}: none would ever be kept", write_size(slice));
+        error("max-bytes", &message, "raise `max-bytes`, or lower `slice`");
     }
 }
 
