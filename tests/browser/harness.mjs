@@ -171,8 +171,8 @@ export async function workerOf(page) {
 
 const isFirefox = (text) => /firefox/i.test(text ?? "");
 
-/** What stands before the worker's script in Firefox. */
-const CLOCK = `(() => {
+/** What stands before the worker's script in Firefox, and where one is to be stopped whose clock was moved: DevTools hold on to it. */
+export const CLOCK = `(() => {
   const real = Date.now.bind(Date);
   let ahead = 0;
   Date.now = () => real() + ahead;

@@ -47,9 +47,9 @@ function step(task, text) {
   }
 }
 
-/** Begins a task and does what it wants until it has ended. `respond` and `done` are told what concerns them. */
-export async function run(text, { respond, done } = {}) {
-  const task = { number: (tasks += 1), respond, done };
+/** Begins a task for an event and does what it wants until it has ended. `respond` and `done` are told what concerns them. */
+export async function run(text, { event, respond, done }) {
+  const task = { number: (tasks += 1), event, respond, done };
   if (!core) await (booting ??= boot());
   for (let words = step(task.number, text); words; ) {
     const [verb, ...rest] = words;

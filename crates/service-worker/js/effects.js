@@ -1,5 +1,7 @@
 // What the wasm can ask of the browser: a function for each verb of src/effect.rs. Nothing is decided here.
 
+import { run } from "./core.js";
+
 export const fieldsOf = (headers) => {
   let text = "";
   headers.forEach((value, name) => { text += `${name}\n${value}\n`; });
@@ -47,10 +49,14 @@ function bodyOf(task, body) {
 }
 
 /** What went wrong with writing, as a text; the page never hears of it. */
-const tried = (promise) => promise.then(() => "", (error) => {
+const tried = (promise) => promise.then((said) => said ?? "", (error) => {
+  if (error.name === "QuotaExceededError") return "quota";
   console.warn("Tiercel: the store could not be written.", error);
   return "failed";
 });
+
+/** What the page calls the numbers of `counted`. */
+const COUNTED = ["hits", "misses", "stale", "bytesServed", "evictions", "entries", "bytes"];
 
 export const effects = {
   async match(task, cache, url) {
@@ -71,20 +77,50 @@ export const effects = {
       return "";
     }
   },
-  put: (task, cache, url, body, status, fields) =>
-    tried(reopen(cache).then((writable) =>
-      writable.put(url, new Response(bodyOf(task, body), { status, headers: headersFrom(fields) })))),
+  put(task, cache, url, body, status, fields) {
+    const response = new Response(bodyOf(task, body), { status, headers: headersFrom(fields) });
+    // Where the quota is exceeded, that is known when the body has been read.
+    task.again = response.clone();
+    return tried(reopen(cache).then((writable) => writable.put(url, response)));
+  },
   delete: (_, cache, ...urls) =>
-    tried(reopen(cache).then((writable) => Promise.all(urls.map((url) => writable.delete(url))))),
+    tried(reopen(cache).then((writable) => Promise.all(urls.map((url) => writable.delete(url)))).then(() => "")),
   caches: () => caches.keys().then((names) => names.join("\n")).catch(() => ""),
-  async scan(_, cache, field) {
-    const scanned = await reopen(cache);
-    const lines = [];
-    for (const request of await scanned.keys()) {
-      const meta = field && (await scanned.match(request))?.headers.get(field);
-      lines.push(request.url, meta ?? "");
+  async list(_, cache, url) {
+    try {
+      if (!(await caches.has(cache))) return "\0";
+      const listed = await reopen(cache);
+      const text = listed.match(url).then((response) => response?.text());
+      return `${(await listed.keys()).map((request) => request.url).join("\n")}\0${(await text) ?? ""}`;
+    } catch {
+      return "";
     }
-    return lines.join("\n");
+  },
+  async weigh(_, cache, field, ...urls) {
+    try {
+      const weighed = await reopen(cache);
+      const line = async (url) => {
+        const response = await weighed.match(url);
+        return response ? `${(await response.blob()).size}\n${response.headers.get(field) ?? ""}` : "\n";
+      };
+      return (await Promise.all(urls.map(line))).join("\n");
+    } catch {
+      return "";
+    }
+  },
+  note: (_, cache, url, text, witness) =>
+    tried((async () => {
+      // Opening a cache would make one that has just been deleted.
+      if (!(await caches.match(witness, { cacheName: cache }))) return (await caches.has(cache)) ? "changed" : "gone";
+      await (await reopen(cache)).put(url, new Response(text));
+    })()),
+  later({ event }, millis) {
+    try {
+      event.waitUntil(new Promise((resolve) => setTimeout(resolve, millis)).then(() => run("save", { event })));
+      return "";
+    } catch {
+      return "over";
+    }
   },
   async fetch(task, method, url, millis, cache, redirect, fields) {
     const abort = new AbortController();
@@ -92,7 +128,11 @@ export const effects = {
     const { signal } = abort;
     try {
       const init = { method, headers: headersFrom(fields), credentials: "same-origin", cache, redirect, signal };
-      task.fetched = await fetch(url, init);
+      task.fetched = await fetch(url, init).catch((error) => {
+        // A picture may come from where no script may read it, by a redirect: the page would have got it.
+        if (task.event.request?.mode !== "no-cors" || signal.aborted) throw error;
+        return fetch(url, { ...init, mode: "no-cors" });
+      });
       return headOf(task.fetched);
     } catch {
       return signal.aborted ? "timeout" : "network";
@@ -117,7 +157,7 @@ export const effects = {
       content = body === "stored" ? await task.stored.blob() : bodyOf(task, body);
     }
     task.respond(new Response(content, { status, headers: headersFrom(fields) }));
-    return "";
+    return `${content?.size ?? ""}`;
   },
   async tell(_, client, url, cacheStatus, range, age) {
     const message = { type: "tiercel:answered", url };
@@ -134,6 +174,13 @@ export const effects = {
   },
   done(task) {
     task.done?.();
+    return "";
+  },
+  counted(task, text) {
+    const classes = text.trimEnd().split("\n").map((line) => line.split(" "));
+    const numbers = (values) => COUNTED.map((name, at) => [name, +values[at]]);
+    const counters = classes.map(([name, ...values]) => [name, Object.fromEntries(numbers(values))]);
+    task.done?.({ counters: Object.fromEntries(counters) });
     return "";
   },
 };

@@ -26,7 +26,7 @@ self.addEventListener("fetch", (event) => {
         resolve(response);
       };
       const head = `${request.url}\n${fieldsOf(request.headers)}`;
-      const task = run(`request\0${event.clientId}\0${request.destination}\0${head}`, { respond });
+      const task = run(`request\0${event.clientId}\0${request.destination}\0${head}`, { event, respond });
       // Where something fails before it has an answer, the network has one.
       event.waitUntil(task.catch((error) => console.error("Tiercel:", error)).finally(() => rescues.delete(rescue) && rescue()));
     }),
@@ -35,20 +35,21 @@ self.addEventListener("fetch", (event) => {
 
 /** What the page's SDK says, as a task. */
 const messages = {
-  "tiercel:identify"({ user }, client, done) {
+  "tiercel:identify"({ user }, client, to) {
     forgetOpened();
-    return run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, { done });
+    return run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, to);
   },
-  "tiercel:purge": ({ names }, _, done) => run(`purge\0${names.join("\n")}`, { done }),
-  async "tiercel:warm"({ urls }, client, done) {
-    for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0${url}\n`);
+  "tiercel:purge": ({ names }, _, to) => run(`purge\0${names.join("\n")}`, to),
+  "tiercel:counters": (_, client, to) => run(`counters\0${client}`, to),
+  async "tiercel:warm"({ urls }, client, { event, done }) {
+    for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0${url}\n`, { event });
     done();
   },
 };
 
 self.addEventListener("message", (event) => {
   const { data, source, ports } = event;
-  const done = () => ports[0]?.postMessage({ ok: true });
-  const task = messages[data?.type]?.(data, source?.id ?? "", done);
+  const done = (more) => ports[0]?.postMessage({ ok: true, ...more });
+  const task = messages[data?.type]?.(data, source?.id ?? "", { event, done });
   if (task) event.waitUntil(task);
 });

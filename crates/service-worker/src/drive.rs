@@ -4,33 +4,54 @@ use std::cell::RefCell;
 
 use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Outcome, Piece, Received, Resolved, StoreAction};
 use tiercel_core::head::RequestHead;
-use tiercel_core::invalidation::{Facts, TagEpochs};
+use tiercel_core::invalidation::{Epoch, Facts, Purge, TagEpochs};
+use tiercel_core::meta::EntryMeta;
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
+use tiercel_core::time::Timestamp;
 
 use crate::kernel::now;
-use crate::{effect, engine, identity, network, refreshing, store};
+use crate::{effect, engine, identity, ledger, network, refreshing, store};
 
 thread_local! {
     /// Purges since this worker started, for answers that are under way.
     static PURGED: RefCell<TagEpochs> = const { RefCell::new(TagEpochs::new()) };
 }
 
+/// After this time nothing that was asked for before a purge is under way any longer: browsers end what a worker does for an
+/// event sooner (Chromium after five minutes).
+const LONGEST_EVENT: u64 = 900_000;
+
 /// Records a purge, so that an answer that was asked for before it is not stored after it.
-pub(crate) fn purge(record: impl FnOnce(&mut TagEpochs)) {
-    PURGED.with_borrow_mut(record);
+pub(crate) fn purge(names: &[&str]) {
+    let epoch = Epoch { at: now(), purge: Purge::Hard };
+    PURGED.with_borrow_mut(|epochs| {
+        epochs.forget_before(Timestamp::from_millis(now().as_millis().saturating_sub(LONGEST_EVENT)));
+        names.iter().for_each(|name| epochs.record(name, epoch));
+    });
+}
+
+/// Whether an entry was purged since the request for it began.
+pub(crate) fn is_purged(meta: &EntryMeta) -> bool {
+    PURGED.with_borrow(|epochs| epochs.purged(meta).is_some())
 }
 
 /// Answers a request of `client`'s, and does what goes on behind the answer.
 pub(crate) async fn answer(client: String, destination: String, head: RequestHead) {
+    follow(client, destination, head).await;
+    ledger::rest().await;
+}
+
+async fn follow(client: String, destination: String, head: RequestHead) {
     let user = identity::of(&client).await;
     let principal = user.clone().and_then(|id| Principal::new(id, CredentialSource::Device));
     let credential = principal.map_or(Credential::None, Credential::Verified);
-    let way = Way { url: head.target.url(), user, client, destination };
+    let mut way = Way { url: head.target.url(), user, client, destination, cache: String::new() };
     let fetch = match engine().receive(head, credential, now()) {
         Received::Refuse(delivery) => return way.respond(&delivery, "").await,
         Received::Pass(fetch) => fetch,
         Received::Lookup(mut lookup) => loop {
-            let found = store::get(way.user.as_deref(), &lookup.class().name, lookup.key()).await;
+            way.cache = store::name(way.user.as_deref(), &lookup.class().name);
+            let found = store::get(&way.cache, lookup.key()).await;
             let resolved = PURGED.with_borrow(|epochs| lookup.resolve(&found, epochs, now()));
             match resolved {
                 Resolved::Variant(next) => lookup = next,
@@ -42,7 +63,8 @@ pub(crate) async fn answer(client: String, destination: String, head: RequestHea
     };
     let outcome = network::fetch(fetch.request(), way.navigates()).await;
     if matches!(&outcome, Outcome::Response(head) if head.status == 0) {
-        // A redirect that the browser itself must follow.
+        // A redirect that the browser itself must follow; or what nobody may read: even whether it is an error is not known, so
+        // it is not stored.
         effect::want(&["respond", "fetched", "", "0", ""]);
         effect::came().await;
         return;
@@ -66,6 +88,8 @@ struct Way {
     user: Option<String>,
     client: String,
     destination: String,
+    /// Where the class is stored; empty where none is.
+    cache: String,
 }
 
 impl Way {
@@ -76,7 +100,11 @@ impl Way {
     /// Sends the answer. `copy` is the response whose body will be stored: it is copied before anyone reads it.
     async fn respond(&self, delivery: &Delivery, copy: &str) {
         send(delivery, copy);
-        effect::came().await;
+        let sent = effect::came().await;
+        if !self.cache.is_empty() {
+            let is_stored = matches!(delivery.body, Body::Stored | Body::StoredParts(_));
+            ledger::count(&self.cache, delivery, if is_stored { sent.parse().unwrap_or(0) } else { 0 });
+        }
         if matches!(self.destination.as_str(), "video" | "audio") {
             // The page cannot read the headers that a media element gets.
             identity::report(&self.client, &self.url, &delivery.head.fields).await;
@@ -101,10 +129,7 @@ impl Way {
             StoreAction::Keep => {}
             StoreAction::Remove(keys) => store::remove(&keys).await,
             StoreAction::Put(plan) | StoreAction::Freshen(plan) => {
-                // Whoever asked may have logged out, or be another by now.
-                if identity::of(&self.client).await == self.user {
-                    store::put(self.user.as_deref(), &plan, body).await;
-                }
+                store::put(self.user.as_deref(), &plan, body, &self.client).await;
             }
         }
     }

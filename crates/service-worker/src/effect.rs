@@ -4,19 +4,23 @@
 //! ```text
 //! match    CACHE URL                        the stored head, or nothing; the tier keeps the response as `stored`
 //! read     CACHE URL…                       the stored texts, a line each
-//! put      CACHE URL BODY STATUS FIELDS     nothing, or why not
+//! put      CACHE URL BODY STATUS FIELDS     nothing, or why not: `quota`; the body is kept as `again`
 //! delete   CACHE URL…                       nothing, or why not
 //! caches                                    the names of all caches, a line each
-//! scan     CACHE FIELD                      URL and that field of every entry, a line each
+//! list     CACHE URL                        the URLs of all entries, a line each; SEPARATOR; the stored text of that one
+//! weigh    CACHE FIELD URL…                 length of the body and that field of each, a line each
+//! note     CACHE URL TEXT WITNESS           nothing, or why not: `gone` is the cache, `changed` where it has no WITNESS
+//! later    MILLIS                           nothing, or why not: after that time the task `save` is begun
 //! fetch    METHOD URL MILLIS CACHE REDIRECT FIELDS    the head, or why there is none; kept as `fetched`
-//! respond  BODY COPY STATUS FIELDS PART…    nothing; `COPY` is kept as `copy`
+//! respond  BODY COPY STATUS FIELDS PART…    the length of what came from the store, if known; `COPY` is kept as `copy`
 //! tell     CLIENT URL STATUS RANGE AGE      nothing: the page is told what a media element got
 //! gone     CLIENT…                          those that are closed, a line each
 //! done                                      nothing: whoever sent the message is told
+//! counted  TEXT                             the same, with counters: a line for each class, its name and numbers
 //! ```
 //!
 //! A head is its status and its fields, a line for each name and each value. `BODY` is `stored`, `fetched`, `copy`,
-//! `parts`, `-` for none, or `=` and the text.
+//! `again`, `parts`, `-` for none, or `=` and the text.
 
 use std::cell::RefCell;
 use std::future::poll_fn;

@@ -7,7 +7,7 @@ use tiercel_core::field::Fields;
 use tiercel_core::head::ResponseHead;
 use tiercel_core::key::escape;
 
-use crate::{effect, engine, store};
+use crate::{effect, engine, ledger, store};
 
 /// What was said of a client.
 #[derive(Clone)]
@@ -55,6 +55,18 @@ pub(crate) async fn of(client: &str) -> Option<String> {
     }
 }
 
+/// Whether a client that was asked for with [`of`] is `user`'s by now.
+pub(crate) fn is(client: &str, user: Option<&str>) -> bool {
+    match known(client) {
+        Some(Said::Nothing) | None => known(LAST),
+        said => said,
+    }
+    .is_some_and(|said| match said {
+        Said::User(id) => user == Some(&id),
+        Said::Nobody | Said::Nothing => user.is_none(),
+    })
+}
+
 fn known(client: &str) -> Option<Said> {
     KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == client).map(|(_, said)| said.clone()))
 }
@@ -97,6 +109,7 @@ pub(crate) async fn set(client: String, user: String) {
     };
     if is_done {
         forget_closed(&cache).await;
+        ledger::doubt();
         effect::want(&["done"]);
         effect::came().await;
     }
@@ -112,9 +125,10 @@ pub(crate) async fn report(client: &str, request: &str, answer: &Fields) {
 
 /// Clients come and go; what is known of those that went is of no more use.
 async fn forget_closed(cache: &str) {
-    effect::want(&["scan", cache, ""]);
+    effect::want(&["list", cache, ""]);
     let entries = effect::came().await;
-    let ids = entries.split('\n').step_by(2).filter_map(|url| url.strip_prefix(CLIENT)).filter(|id| *id != LAST);
+    let ids =
+        entries.split(['\n', effect::SEPARATOR]).filter_map(|url| url.strip_prefix(CLIENT)).filter(|id| *id != LAST);
     effect::want(&std::iter::once("gone").chain(ids).collect::<Vec<_>>());
     drop(entries);
     let gone = effect::came().await;

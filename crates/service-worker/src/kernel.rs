@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use tiercel_core::head::RequestHead;
 use tiercel_core::time::Timestamp;
 
-use crate::{drive, effect, identity, store};
+use crate::{drive, effect, identity, ledger, store};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -84,6 +84,8 @@ fn begin(text: &str) -> Task {
     let mut word = || words.next().unwrap_or_default();
     match (word(), word(), word()) {
         ("identify", client, user) => Box::pin(identity::set(client.to_owned(), user.to_owned())),
+        ("counters", client, _) => Box::pin(ledger::counters(client.to_owned())),
+        ("save", ..) => Box::pin(ledger::save()),
         ("purge", names, _) => Box::pin(store::purge(names.to_owned())),
         (_, client, request) => {
             let (destination, head) = request.split_once(effect::SEPARATOR).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! The core decides; this crate says what to do with the browser, and `js/effects.js` does it. Between the two there is
 //! nothing but text: no object of the browser's enters the wasm. `kernel` holds the way in and out, `effect` what can
-//! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `network` the way to the edge,
+//! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `ledger` what is in it, `network` the way to the edge,
 //! `identity` knows whose page is asking.
 
 #[path = "../../shared/allocator.rs"]
@@ -11,6 +11,7 @@ mod drive;
 mod effect;
 mod identity;
 mod kernel;
+mod ledger;
 mod network;
 mod refreshing;
 mod store;

@@ -3,27 +3,104 @@
 
 use tiercel_core::exchange::{Found, PutPlan};
 use tiercel_core::head::ResponseHead;
-use tiercel_core::invalidation::{Epoch, Purge};
+use tiercel_core::inventory::Kept;
 use tiercel_core::key::{CacheKey, escape};
 use tiercel_core::meta::{EntryMeta, META};
+use tiercel_core::policy::Budget;
 
 use crate::kernel::now;
-use crate::{drive, effect, engine};
+use crate::{drive, effect, engine, identity, ledger};
 
-/// What is stored for `user` under `key`.
-pub(crate) async fn get(user: Option<&str>, class: &str, key: &CacheKey) -> Found {
-    effect::want(&["match", &name(user, class), &url(key)]);
+/// Least that is made room for where the quota is exceeded, in bytes: browsers count more than bodies.
+const LEAST_ROOM: u64 = 64 << 10;
+/// How often room is made for one write, for twice as much each time.
+const TRIES: u8 = 6;
+
+/// What is stored in `cache` under `key`.
+pub(crate) async fn get(cache: &str, key: &CacheKey) -> Found {
+    let url = url(key);
+    effect::want(&["match", cache, &url]);
     let found = effect::came().await;
-    effect::head(&found).map_or(Found::Nothing, |head| Found::read(head, None))
+    let Some(head) = effect::head(&found) else { return Found::Nothing };
+    ledger::touch(cache, &url);
+    Found::read(head, None)
 }
 
-/// Stores `body` as `plan` says.
-pub(crate) async fn put(user: Option<&str>, plan: &PutPlan, body: &str) {
-    let cache = name(user, &plan.class);
-    if let Some((key, head)) = &plan.marker {
-        write(&cache, &url(key), "-", head).await;
+/// Stores `body` as `plan` says, for `client` as long as that is `user`'s, within the budget of the class.
+pub(crate) async fn put(user: Option<&str>, plan: &PutPlan, body: &str, client: &str) {
+    // Whoever asked may have logged out, or be another by now.
+    if identity::of(client).await.as_deref() != user {
+        return;
     }
-    write(&cache, &url(&plan.key), body, &plan.head).await;
+    let class = engine().policy().class(&plan.class);
+    let budget = class.and_then(|class| class.device).map(|device| device.budget).unwrap_or_default();
+    let length = if body == "-" { Some(0) } else { plan.length() };
+    if !budget.admits(length.unwrap_or(0)) {
+        return;
+    }
+    let place = Place { cache: &name(user, &plan.class), budget, user, client };
+    if let Some((key, head)) = &plan.marker {
+        place.keep(&url(key), "-", head, Some(0)).await;
+    }
+    place.keep(&url(&plan.key), body, &plan.head, length).await;
+    ledger::evict(place.cache, &budget, None).await;
+}
+
+/// Where a client's answers are stored, as long as it is its user's.
+struct Place<'a> {
+    cache: &'a str,
+    budget: Budget,
+    user: Option<&'a str>,
+    client: &'a str,
+}
+
+impl Place<'_> {
+    /// Whether an answer may still be stored: it was not purged, and who asked is still who it was.
+    fn is_open(&self, meta: &EntryMeta) -> bool {
+        identity::is(self.client, self.user) && !drive::is_purged(meta)
+    }
+
+    /// Stores an entry, whose body has `length` bytes where that is known. Where the browser's quota is exceeded, what was not used
+    /// for longest in this cache makes room, and nothing in others.
+    async fn keep(&self, url: &str, body: &str, head: &ResponseHead, length: Option<u64>) {
+        let Some(meta) = EntryMeta::of(&head.fields) else { return };
+        if !ledger::is_ready(self.cache, url, &meta).await {
+            return;
+        }
+        let (status, fields) = (head.status.to_string(), head.fields.to_text());
+        let mut body = body;
+        let mut room = length.unwrap_or(0).max(LEAST_ROOM);
+        let mut tries = 0;
+        loop {
+            if !self.is_open(&meta) {
+                return;
+            }
+            effect::want(&["put", self.cache, url, body, &status, &fields]);
+            match effect::came().await.as_str() {
+                "" => break,
+                "quota" if tries < TRIES && ledger::evict(self.cache, &self.budget, Some(room)).await => {
+                    tries += 1;
+                    room *= 2;
+                    // What was tried has been read.
+                    body = if body == "-" { body } else { "again" };
+                }
+                _ => return,
+            }
+        }
+        let bytes = match length {
+            Some(length) => length,
+            None => {
+                effect::want(&["weigh", self.cache, META, url]);
+                let weighed = effect::came().await;
+                weighed.split('\n').next().and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
+            }
+        };
+        ledger::keep(self.cache, Kept::new(url.to_owned(), bytes, now(), &meta));
+        if !self.is_open(&meta) {
+            // It has come to be otherwise while this was written.
+            remove_from(self.cache, &[url.to_owned()]).await;
+        }
+    }
 }
 
 /// Writes an entry, and tells whether that worked.
@@ -36,7 +113,7 @@ pub(crate) async fn write(cache: &str, url: &str, body: &str, head: &ResponseHea
 pub(crate) async fn remove(keys: &[CacheKey]) {
     let urls: Vec<String> = keys.iter().map(url).collect();
     for cache in all().await {
-        delete(&cache, &urls).await;
+        remove_from(&cache, &urls).await;
     }
 }
 
@@ -49,30 +126,29 @@ pub(crate) async fn delete(cache: &str, urls: &[String]) -> bool {
 /// Removes every entry that one of `names` purges, a line each.
 pub(crate) async fn purge(names: String) {
     let names: Vec<&str> = names.split('\n').collect();
-    let epoch = Epoch { at: now(), purge: Purge::Hard };
     // At once, before the first wait: what is under way looks here before it is stored.
-    drive::purge(|epochs| names.iter().for_each(|name| epochs.record(name, epoch)));
+    drive::purge(&names);
     let mut is_done = true;
     for cache in all().await {
-        effect::want(&["scan", &cache, META]);
-        let entries = effect::came().await;
-        let mut lines = entries.split('\n');
-        let mut hit = Vec::new();
-        while let (Some(url), Some(meta)) = (lines.next(), lines.next()) {
-            let meta = EntryMeta::decode(meta);
-            // What cannot be read cannot be told apart, and goes too.
-            if meta.is_none_or(|meta| meta.groups().iter().any(|group| names.contains(&group.as_str()))) {
-                hit.push(url.to_owned());
-            }
-        }
-        if !hit.is_empty() {
-            is_done &= delete(&cache, &hit).await;
-        }
+        is_done &= match ledger::carrying(&cache, &names).await {
+            Some(hit) => hit.is_empty() || remove_from(&cache, &hit).await,
+            None => false,
+        };
     }
     if is_done {
         effect::want(&["done"]);
         effect::came().await;
     }
+    ledger::rest().await;
+}
+
+/// Deletes entries that are remembered, and tells whether that worked.
+async fn remove_from(cache: &str, urls: &[String]) -> bool {
+    let is_done = delete(cache, urls).await;
+    if is_done {
+        ledger::forget(cache, urls);
+    }
+    is_done
 }
 
 async fn all() -> Vec<String> {
@@ -83,7 +159,8 @@ async fn all() -> Vec<String> {
     names.split('\n').filter(|name| name.starts_with(&prefix) && name.ends_with(&suffix)).map(str::to_owned).collect()
 }
 
-fn name(user: Option<&str>, class: &str) -> String {
+/// The cache of a class.
+pub(crate) fn name(user: Option<&str>, class: &str) -> String {
     engine().namespace(user).cache(class, engine().policy().version)
 }
 
