@@ -21,7 +21,7 @@ use wire::{Reader, Wire};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 5;
+const FORM: u8 = 6;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,6 +216,8 @@ pub struct Event {
     pub wipe: bool,
     /// How the edge purges; the device always purges hard.
     pub purge: Purge,
+    /// While there is no network, the Service Worker keeps the mutation and sends it later.
+    pub queued: bool,
 }
 
 /// A pattern of requests and what it leads to.

@@ -262,7 +262,7 @@ records! {
     Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }
     Device { store, lifetimes }
     LocalStore { name, max_entries, ttl }
-    Event { name, query, facts, edge, device, wipe, purge }
+    Event { name, query, facts, edge, device, wipe, purge, queued }
     Route { method, pattern, leads_to }
     EdgeSettings { memory, store_timeout, collapse, remember_uncacheable }
     Memory { bytes, body, ttl }
