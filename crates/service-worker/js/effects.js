@@ -9,7 +9,7 @@ export const fieldsOf = (headers) => {
 const headOf = ({ status, headers }) => `${status}\n${fieldsOf(headers)}`;
 
 /** Pairs, of which the browser makes headers once: an object of them would be copied. */
-function headersFrom(text) {
+export function headersFrom(text) {
   const lines = text.split("\n");
   const pairs = [];
   for (let at = 0; at + 1 < lines.length; at += 2) pairs.push([lines[at], lines[at + 1]]);
@@ -36,7 +36,7 @@ function open(name) {
 export const forgetOpened = () => opened.clear();
 
 /** A cache to be written to, opened anew: whoever has deleted one (a logout does) still reads what is open. */
-function reopen(name) {
+export function reopen(name) {
   opened.delete(name);
   return open(name);
 }
@@ -47,7 +47,7 @@ function bodyOf(task, body) {
 }
 
 /** What went wrong with writing, as a text; the page never hears of it. */
-const tried = (promise) => promise.then(() => "", (error) => {
+export const tried = (promise) => promise.then(() => "", (error) => {
   console.warn("Tiercel: the store could not be written.", error);
   return "failed";
 });

@@ -4,6 +4,7 @@
 import routes from "tiercel:routes";
 import { isBroken, rescues, run } from "./core.js";
 import { fieldsOf, forgetOpened } from "./effects.js";
+import { change, replay } from "./writes.js";
 
 /** Whether a class covers a GET: the first route that fits tells. The table is generated from the policy. */
 function covers(text) {
@@ -16,7 +17,9 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (isBroken() || request.method !== "GET" || !covers(request.url)) return;
+  if (isBroken()) return;
+  if (request.method !== "GET") return change(event);
+  if (!covers(request.url)) return;
   event.respondWith(
     new Promise((resolve, reject) => {
       const rescue = () => fetch(request).then(resolve, reject);
@@ -33,6 +36,9 @@ self.addEventListener("fetch", (event) => {
   );
 });
 
+// Background Sync, where there is one.
+self.addEventListener("sync", (event) => event.tag === "tiercel:replay" && event.waitUntil(replay()));
+
 /** What the page's SDK says, as a task. */
 const messages = {
   "tiercel:identify"({ user }, client, done) {
@@ -40,6 +46,9 @@ const messages = {
     return run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, { done });
   },
   "tiercel:purge": ({ names }, _, done) => run(`purge\0${names.join("\n")}`, { done }),
+  "tiercel:logout": ({ user }, client, done) => run(`logout\0${client}\0${typeof user === "string" ? user : ""}`).then(done),
+  "tiercel:replay": (_, client, done) => run(`replay\0${client}\0`).then(done),
+  "tiercel:opened": ({ scope }, client) => run(`opened\0${client}\0${scope}`),
   async "tiercel:warm"({ urls }, client, done) {
     for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0${url}\n`);
     done();

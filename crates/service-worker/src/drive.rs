@@ -31,6 +31,11 @@ pub(crate) async fn answer(client: String, destination: String, head: RequestHea
         Received::Pass(fetch) => fetch,
         Received::Lookup(mut lookup) => loop {
             let found = store::get(way.user.as_deref(), &lookup.class().name, lookup.key()).await;
+            if let Some(delivery) = lookup.for_another_user()
+                && way.is_another().await
+            {
+                return way.respond(&delivery, "").await;
+            }
             let resolved = PURGED.with_borrow(|epochs| lookup.resolve(&found, epochs, now()));
             match resolved {
                 Resolved::Variant(next) => lookup = next,
@@ -46,6 +51,11 @@ pub(crate) async fn answer(client: String, destination: String, head: RequestHea
         effect::want(&["respond", "fetched", "", "0", ""]);
         effect::came().await;
         return;
+    }
+    if let Some(delivery) = fetch.for_another_user()
+        && way.is_another().await
+    {
+        return way.respond(&delivery, "").await;
     }
     let Conclusion { delivery, store, .. } = conclude(fetch, outcome);
     let copy = match &store {
@@ -71,6 +81,11 @@ struct Way {
 impl Way {
     fn navigates(&self) -> bool {
         self.destination == "document"
+    }
+
+    /// Whether the page has become another user's since it asked.
+    async fn is_another(&self) -> bool {
+        identity::of(&self.client).await != self.user
     }
 
     /// Sends the answer. `copy` is the response whose body will be stored: it is copied before anyone reads it.
@@ -102,7 +117,7 @@ impl Way {
             StoreAction::Remove(keys) => store::remove(&keys).await,
             StoreAction::Put(plan) | StoreAction::Freshen(plan) => {
                 // Whoever asked may have logged out, or be another by now.
-                if identity::of(&self.client).await == self.user {
+                if !self.is_another().await {
                     store::put(self.user.as_deref(), &plan, body).await;
                 }
             }

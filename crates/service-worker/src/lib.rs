@@ -3,7 +3,8 @@
 //! The core decides; this crate says what to do with the browser, and `js/effects.js` does it. Between the two there is
 //! nothing but text: no object of the browser's enters the wasm. `kernel` holds the way in and out, `effect` what can
 //! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `network` the way to the edge,
-//! `identity` knows whose page is asking.
+//! `identity` knows whose page is asking. `mutation` hears what was changed, `queue` keeps what could not be sent, `reports`
+//! tells the pages what became of it.
 
 #[path = "../../shared/allocator.rs"]
 mod allocator;
@@ -11,8 +12,11 @@ mod drive;
 mod effect;
 mod identity;
 mod kernel;
+mod mutation;
 mod network;
+mod queue;
 mod refreshing;
+mod reports;
 mod store;
 
 use std::sync::OnceLock;
