@@ -1,11 +1,13 @@
 // Bundles the Service Worker into one classic script with its wasm inside.
 //
-//   node bundle-sw.mjs ENTRY WASM ROUTES OUT_FILE
+//   node bundle-sw.mjs ENTRY WASM ROUTES TRIGGERS OUT_FILE
 //
 // ROUTES is JSON: the routes in the order in which they are tried, each with the source of a regular expression and
-// whether the Service Worker answers it. The entry may import
+// whether the Service Worker answers it. TRIGGERS is JSON: what causes an event, in the order in which it is tried, each with
+// a method (empty is any), the source of a regular expression and what it does. The entry may import
 //   tiercel:wasm     `bytes()`: a promise of the wasm
 //   tiercel:routes   default: pairs of a regular expression and 1 or 0
+//                    `triggers`: triples of a method, a regular expression and a number
 
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
@@ -19,7 +21,7 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const [entry, wasmFile, routesJson, out] = process.argv.slice(2);
+const [entry, wasmFile, routesJson, triggersJson, out] = process.argv.slice(2);
 
 // Compressed by itself, as base64: what compresses the script on its way finds 8 bits of it in 6, and nothing else. A letter
 // of Latin-1 for each byte of the plain wasm would come out a twentieth larger. A plain loop where there is no `fromBase64`,
@@ -40,7 +42,13 @@ const embedded = `
 `;
 
 const patterns = JSON.parse(routesJson).map(([source, covered]) => `[${new RegExp(source, "s")},${+covered}]`);
-const contents = { "tiercel:wasm": embedded, "tiercel:routes": `export default [${patterns}];` };
+const triggers = JSON.parse(triggersJson).map(
+  ([method, source, does]) => `[${JSON.stringify(method)},${new RegExp(source, "s")},${+does}]`,
+);
+const contents = {
+  "tiercel:wasm": embedded,
+  "tiercel:routes": `export default [${patterns}]; export const triggers = [${triggers}];`,
+};
 
 const inputs = {
   name: "tiercel-inputs",

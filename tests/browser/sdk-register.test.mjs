@@ -14,7 +14,7 @@ afterEach(() => world.leave());
 
 test("register: the worker controls the page, knows what it loaded and who it is", async () => {
   const page = await world.page();
-  const [warm, identify, purge] = await page.evaluate(async () => {
+  const [warm, identify, opened, purge] = await page.evaluate(async () => {
     const heard = [];
     let wake;
     navigator.serviceWorker.addEventListener("message", ({ data }) => (heard.push(data.echo), wake?.()));
@@ -24,12 +24,13 @@ test("register: the worker controls the page, knows what it loaded and who it is
     await registration.identify("a");
     globalThis.cache = await sdk.open({ user: "a" });
     await cache.invalidate("new-rating", { fileId: "7" });
-    while (heard.length < 3) await next((resolve) => (wake = resolve));
+    while (heard.length < 4) await next((resolve) => (wake = resolve));
     return heard;
   });
   assert.equal(warm.type, "tiercel:warm");
   assert.ok(warm.urls.includes(`${world.url}/`) && warm.urls.includes(`${world.url}/sdk/index.js`), warm.urls);
   assert.deepEqual(identify, { type: "tiercel:identify", user: "a" });
+  assert.deepEqual(opened, { type: "tiercel:opened", scope: "videomi_cache_a" });
   assert.deepEqual(purge, { type: "tiercel:purge", names: ["ratings:7", "ratings:top10"] });
   // The second visit begins controlled: nothing to catch up with.
   const again = await world.page();

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tiercel_core::policy::{
     Policy,
-    document::{coverage, needs_origin_rules},
+    document::{coverage, needs_origin_rules, triggers},
 };
 
 use crate::{
@@ -53,9 +53,17 @@ pub(crate) fn service_worker(
         wasm::build_bare(workspace, "tiercel-sw", policy, needs_origin_rules(compiled).then_some("origin-rules"))?;
     step("tiercel-sw: one script", || {
         let routes = serde_json::to_string(&coverage(compiled))?;
+        let triggers = serde_json::to_string(&triggers(compiled))?;
         let entry = workspace.path("crates/service-worker/js/sw.js");
         ensure!(entry.is_file(), "the Service Worker has no entry: {} is missing", entry.display());
-        node::tool(workspace, "bundle-sw.mjs").arg(&entry).arg(&wasm).arg(routes).arg(out).output().map(drop)
+        node::tool(workspace, "bundle-sw.mjs")
+            .arg(&entry)
+            .arg(&wasm)
+            .arg(routes)
+            .arg(triggers)
+            .arg(out)
+            .output()
+            .map(drop)
     })?;
     Ok(vec![out.to_path_buf()])
 }

@@ -96,6 +96,21 @@ export function open(options: OpenOptions): Promise<Tiercel>;
 export interface RegisterOptions {
   /** The worker's script; default `/sw.js`. */
   url?: string;
+  /**
+   * For an app whose requests carry `Authorization`: its value now, for mutations that waited for a network. It is asked for
+   * when they are sent, and never stored. An empty text is none: they wait on.
+   */
+  credential?: (user: string) => string | Promise<string>;
+}
+
+/** What a page hears of mutations that had to wait for a network, by {@link Registration.onMessage}. */
+export interface Replayed {
+  /** Sent and done; or given up: refused with a 4xx, failed too often, or a week old. */
+  type: "tiercel:replayed" | "tiercel:replay-failed";
+  url: string;
+  method: string;
+  /** The status of the last answer; 0 where there was none. */
+  status: number;
 }
 
 export interface Registration {

@@ -11,7 +11,7 @@ const LOAD_LIMIT = 3_000;
 /** Longest wait for the worker's answer to a message, in milliseconds. */
 const ANSWER_LIMIT = 3_000;
 
-export async function register({ url = "/sw.js" } = {}) {
+export async function register({ url = "/sw.js", credential } = {}) {
   const workers = globalThis.navigator?.serviceWorker;
   if (!workers) return null;
   const firstVisit = workers.controller === null;
@@ -34,6 +34,15 @@ export async function register({ url = "/sw.js" } = {}) {
   workers.addEventListener("controllerchange", () => {
     if (identified) ask(worker(), identified);
   });
+  workers.addEventListener("message", async ({ data, ports }) => {
+    if (data?.type !== "tiercel:credential") return;
+    // Another user's is none of this page's.
+    const known = credential && identified?.user === data.user;
+    ports[0]?.postMessage(known ? await Promise.resolve(data.user).then(credential).catch(() => "") : "");
+  });
+  workers.startMessages();
+  // Where there is no Background Sync, this is how the worker hears that there is a network again.
+  globalThis.addEventListener("online", () => ask(worker(), { type: "tiercel:replay" }));
   return {
     async identify(user) {
       identified = { type: "tiercel:identify", user };

@@ -95,6 +95,7 @@ impl Session {
             scope,
         });
         OPEN.with_borrow_mut(|open| open.push(Rc::downgrade(&session)));
+        Sync::opened(&session.scope);
         spawn(Box::pin(sweep(Rc::downgrade(&session))));
         Ok(session)
     }
@@ -194,6 +195,15 @@ impl Session {
         let invalidation = self.engine.invalidate(&happened, &Facts::default());
         self.apply(Some(event), invalidation).await;
         Ok(())
+    }
+
+    /// The event that a mutation of this user's caused, and the names that it makes untrue on the device.
+    pub(crate) fn caused(&self, method: &str, url: &str) -> Option<(String, Vec<String>)> {
+        let request = RequestHead::new(method, url, Fields::new());
+        let Credential::Verified(principal) = self.credential() else { return None };
+        let event = self.engine.event_of(&request, Some(&principal))?;
+        let names = self.engine.invalidate(&event, &Facts::default()).names;
+        Some((event.name, names))
     }
 
     /// Carries an invalidation out, and tells everybody.

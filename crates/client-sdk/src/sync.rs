@@ -1,7 +1,8 @@
 //! Everybody else who must hear of an invalidation: other tabs, the page, the Service Worker.
 //!
 //! Tabs talk over `BroadcastChannel("tiercel:{policy}")`; a message carries the scope of its user, and tabs of
-//! another user ignore it. The page hears `{policy}:cache-invalidate` with `detail: { event, names }`, and may
+//! another user ignore it. The Service Worker talks there too: of what the answers to mutations name, and of mutations that
+//! had to wait for a network, with `method` and `url`, which tell the rest. The page hears `{policy}:cache-invalidate` with `detail: { event, names }`, and may
 //! dispatch the same with `detail: { event, params }` to say that something happened.
 
 use std::cell::RefCell;
@@ -74,10 +75,18 @@ impl Sync {
         self.broadcast("stored", scope, [("key", JsValue::from_str(key))]);
     }
 
-    /// Tells other tabs that the user logged out, and the Service Worker that there is no user now.
-    pub(crate) fn logged_out(&self, scope: &str) {
+    /// Tells the Service Worker that somebody listens: it says again what was made untrue while nobody did.
+    pub(crate) fn opened(scope: &str) {
+        let kind = JsValue::from_str("tiercel:opened");
+        tell_worker(&js::object([("type", kind), ("scope", JsValue::from_str(scope))]));
+    }
+
+    /// Tells other tabs that the user logged out, and the Service Worker that `user` did.
+    pub(crate) fn logged_out(&self, scope: &str, user: Option<&str>) {
         self.broadcast("logout", scope, []);
-        tell_worker(&js::object([("type", JsValue::from_str("tiercel:identify")), ("user", JsValue::NULL)]));
+        let kind = if user.is_some() { "tiercel:logout" } else { "tiercel:identify" };
+        let user = user.map_or(JsValue::NULL, JsValue::from_str);
+        tell_worker(&js::object([("type", JsValue::from_str(kind)), ("user", user)]));
     }
 
     /// Tells the page what was purged.
@@ -108,7 +117,16 @@ fn hear(session: Rc<Session>, message: &JsValue) {
     }
     match js::get(message, "type").as_string().unwrap_or_default().as_str() {
         "purge" => {
-            let (event, names) = (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
+            let (mut event, mut names) =
+                (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
+            let [method, url] = ["method", "url"].map(|name| js::get(message, name).as_string());
+            if let Some((name, more)) = method.zip(url).and_then(|(method, url)| session.caused(&method, &url)) {
+                event = Some(name);
+                names.extend(more.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+            }
+            if names.is_empty() {
+                return;
+            }
             spawn(Box::pin(async move { session.purge(event.as_deref(), &names, Purge::Hard).await }));
         }
         "stored" => {

@@ -18,7 +18,7 @@ const LIMIT: u64 = 5_000;
 /// the network nor a Service Worker, and works on a session that has ended.
 pub(crate) async fn log_out(session: &Rc<Session>) {
     session.stop(State::LoggedOut);
-    session.sync.logged_out(&session.scope);
+    session.sync.logged_out(&session.scope, session.user.as_deref());
     erase(session).await;
 }
 

@@ -224,6 +224,10 @@ impl Explainer<'_> {
                 (false, false) => invalidation.names.join(", "),
             };
             part.cite("invalidates", what, Some(self.places.of(&join(&at, "device"))));
+            if self.policy.events.iter().any(|known| known.name == event.name && known.queued) {
+                let what = "kept, answered with 202, and sent when there is one".to_owned();
+                part.cite("no network", what, Some(self.places.of(&join(&at, "offline"))));
+            }
             return part;
         }
         let Some(class) = class else {

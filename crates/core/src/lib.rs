@@ -28,6 +28,7 @@ pub mod operator;
 pub mod policy;
 pub mod principal;
 pub mod proof;
+pub mod queue;
 pub mod recognised;
 mod ruleset;
 pub mod semantics;

@@ -47,13 +47,18 @@ function step(task, text) {
   }
 }
 
-/** Begins a task for an event and does what it wants until it has ended. `respond` and `done` are told what concerns them. */
-export async function run(text, { event, respond, done }) {
-  const task = { number: (tasks += 1), event, respond, done };
+/** Begins a task for an event and does what it wants until it has ended; resolves with the task. The verbs find in it what they need. */
+export async function run(text, means) {
+  const task = { ...means, number: (tasks += 1), ends: [] };
   if (!core) await (booting ??= boot());
-  for (let words = step(task.number, text); words; ) {
-    const [verb, ...rest] = words;
-    const came = effects[verb](task, ...rest);
-    words = step(task.number, came instanceof Promise ? await came : came);
+  try {
+    for (let words = step(task.number, text); words; ) {
+      const [verb, ...rest] = words;
+      const came = effects[verb](task, ...rest);
+      words = step(task.number, came instanceof Promise ? await came : came);
+    }
+  } finally {
+    for (const end of task.ends) end();
   }
+  return task;
 }

@@ -11,7 +11,7 @@ export const fieldsOf = (headers) => {
 const headOf = ({ status, headers }) => `${status}\n${fieldsOf(headers)}`;
 
 /** Pairs, of which the browser makes headers once: an object of them would be copied. */
-function headersFrom(text) {
+export function headersFrom(text) {
   const lines = text.split("\n");
   const pairs = [];
   for (let at = 0; at + 1 < lines.length; at += 2) pairs.push([lines[at], lines[at + 1]]);
@@ -38,7 +38,7 @@ function open(name) {
 export const forgetOpened = () => opened.clear();
 
 /** A cache to be written to, opened anew: whoever has deleted one (a logout does) still reads what is open. */
-function reopen(name) {
+export function reopen(name) {
   opened.delete(name);
   return open(name);
 }
@@ -49,7 +49,7 @@ function bodyOf(task, body) {
 }
 
 /** What went wrong with writing, as a text; the page never hears of it. */
-const tried = (promise) => promise.then((said) => said ?? "", (error) => {
+export const tried = (promise) => promise.then((said) => said ?? "", (error) => {
   if (error.name === "QuotaExceededError") return "quota";
   console.warn("Tiercel: the store could not be written.", error);
   return "failed";

@@ -4,6 +4,7 @@
 import routes from "tiercel:routes";
 import { isBroken, rescues, run } from "./core.js";
 import { fieldsOf, forgetOpened } from "./effects.js";
+import { change, replay } from "./writes.js";
 
 /** Whether a class covers a GET: the first route that fits tells. The table is generated from the policy. */
 function covers(text) {
@@ -16,7 +17,9 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (isBroken() || request.method !== "GET" || !covers(request.url)) return;
+  if (isBroken()) return;
+  if (request.method !== "GET") return change(event);
+  if (!covers(request.url)) return;
   event.respondWith(
     new Promise((resolve, reject) => {
       const rescue = () => fetch(request).then(resolve, reject);
@@ -33,6 +36,9 @@ self.addEventListener("fetch", (event) => {
   );
 });
 
+// Background Sync, where there is one.
+self.addEventListener("sync", (event) => event.tag === "tiercel:replay" && event.waitUntil(replay(event)));
+
 /** What the page's SDK says, as a task. */
 const messages = {
   "tiercel:identify"({ user }, client, to) {
@@ -41,6 +47,10 @@ const messages = {
   },
   "tiercel:purge": ({ names }, _, to) => run(`purge\0${names.join("\n")}`, to),
   "tiercel:counters": (_, client, to) => run(`counters\0${client}`, to),
+  "tiercel:logout": ({ user }, client, { event, done }) =>
+    run(`logout\0${client}\0${typeof user === "string" ? user : ""}`, { event }).then(() => done()),
+  "tiercel:replay": (_, client, { event, done }) => run(`replay\0${client}\0`, { event }).then(() => done()),
+  "tiercel:opened": ({ scope }, client, { event }) => run(`opened\0${client}\0${scope}`, { event }),
   async "tiercel:warm"({ urls }, client, { event, done }) {
     for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0${url}\n`, { event });
     done();

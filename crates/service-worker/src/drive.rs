@@ -52,6 +52,11 @@ async fn follow(client: String, destination: String, head: RequestHead) {
         Received::Lookup(mut lookup) => loop {
             way.cache = store::name(way.user.as_deref(), &lookup.class().name);
             let found = store::get(&way.cache, lookup.key()).await;
+            if let Some(delivery) = lookup.for_another_user()
+                && way.is_another().await
+            {
+                return way.respond(&delivery, "").await;
+            }
             let resolved = PURGED.with_borrow(|epochs| lookup.resolve(&found, epochs, now()));
             match resolved {
                 Resolved::Variant(next) => lookup = next,
@@ -68,6 +73,11 @@ async fn follow(client: String, destination: String, head: RequestHead) {
         effect::want(&["respond", "fetched", "", "0", ""]);
         effect::came().await;
         return;
+    }
+    if let Some(delivery) = fetch.for_another_user()
+        && way.is_another().await
+    {
+        return way.respond(&delivery, "").await;
     }
     let Conclusion { delivery, store, .. } = conclude(fetch, outcome);
     let copy = match &store {
@@ -95,6 +105,11 @@ struct Way {
 impl Way {
     fn navigates(&self) -> bool {
         self.destination == "document"
+    }
+
+    /// Whether the page has become another user's since it asked.
+    async fn is_another(&self) -> bool {
+        identity::of(&self.client).await != self.user
     }
 
     /// Sends the answer. `copy` is the response whose body will be stored: it is copied before anyone reads it.

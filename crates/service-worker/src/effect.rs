@@ -17,6 +17,21 @@
 //! gone     CLIENT…                          those that are closed, a line each
 //! done                                      nothing: whoever sent the message is told
 //! counted  TEXT                             the same, with counters: a line for each class, its name and numbers
+//! wipe     PREFIX                           nothing: every cache whose name begins with it is deleted
+//! broadcast CHANNEL TYPE SCOPE NAMES METHOD URL CACHE PLACE   nothing: every tab is told; names a line each
+//! pages                                     the ids of the open pages, a line each
+//! report   CACHE PLACE TYPE METHOD URL STATUS CLIENT…   nothing: the pages are told, or it is kept where there is none
+//! deliver  CACHE PREFIX CHANNEL CLIENT      nothing: what is kept is told, and kept no more
+//! replace  CACHE TEXT TEXT                  nothing: every entry that is the one text becomes the other
+//! hold     NAME                             nothing: this task alone has the lock, until it ends
+//! send                                      the head, or why there is none: the page's own mutation; kept as `fetched`
+//! keep     BYTES                            a random id, or nothing where the mutation's body is longer; kept as `kept`
+//! values   CACHE FIELD                      that field of every entry that has it, a line each
+//! repeat   CACHE URL METHOD TARGET FIELDS CREDENTIAL  the head, or why there is none: sends what is stored; kept as `kept`
+//! credential USER CLIENT…                   something, where one of the pages has a credential; the tier keeps it
+//! sync                                      nothing: the browser says when there is a network again, where it can
+//! replay   CLIENT                           nothing: a task of its own
+//! remains                                   nothing: the browser is asked to come again
 //! ```
 //!
 //! A head is its status and its fields, a line for each name and each value. `BODY` is `stored`, `fetched`, `copy`,

@@ -26,12 +26,52 @@ thread_local! {
 /// In the place of a client's id: whoever was named last. No browser gives a client such an id.
 const LAST: &str = "last";
 
+/// What the store remembers of a page whose user has logged out. No user's id is written like that.
+const NOBODY: &str = "-";
+
 /// Where clients live as URLs.
 const CLIENT: &str = "https://tiercel.invalid/client/";
 
 /// The user of a client; `None` is nobody. A page asks for its first pictures before it can say whose it is (and a
 /// reload makes a new client of it): until then it counts as the user's who was named last.
 pub(crate) async fn of(client: &str) -> Option<String> {
+    learn(client).await;
+    let said = match known(client) {
+        Some(Said::Nothing) | None => known(LAST),
+        said => said,
+    };
+    match said {
+        Some(Said::User(user)) => Some(user),
+        _ => None,
+    }
+}
+
+/// The user who was named last.
+pub(crate) async fn last() -> Option<String> {
+    of(LAST).await
+}
+
+/// Whether anybody is known to be `user`, as far as is known without asking the store.
+pub(crate) fn is_here(user: &str) -> bool {
+    KNOWN.with_borrow(|known| known.iter().any(|(_, said)| matches!(said, Said::User(id) if id == user)))
+}
+
+/// The open pages that have said that they are `user`'s.
+pub(crate) async fn pages_of(user: &str) -> Vec<String> {
+    effect::want(&["pages"]);
+    let open = effect::came().await;
+    let mut pages = Vec::new();
+    for client in open.split('\n').filter(|client| !client.is_empty()) {
+        learn(client).await;
+        if matches!(known(client), Some(Said::User(id)) if id == user) {
+            pages.push(client.to_owned());
+        }
+    }
+    pages
+}
+
+/// Has the store say whose `client` is, unless that is known.
+async fn learn(client: &str) {
     if known(client).is_none() || known(LAST).is_none() {
         effect::want(&["read", &state(), &url(client), &url(LAST)]);
         let texts = effect::came().await;
@@ -44,14 +84,6 @@ pub(crate) async fn of(client: &str) -> Option<String> {
                 }
             }
         }
-    }
-    let said = match known(client) {
-        Some(Said::Nothing) | None => known(LAST),
-        said => said,
-    };
-    match said {
-        Some(Said::User(user)) => Some(user),
-        _ => None,
     }
 }
 
@@ -80,10 +112,18 @@ fn note(client: &str, said: Said) {
 
 /// What the store remembers. What is no text was not written here.
 fn remembered(text: &str) -> Said {
+    if text == NOBODY {
+        return Said::Nobody;
+    }
     match String::from_utf8(percent_decode_str(text).collect()) {
         Ok(user) if !user.is_empty() => Said::User(user),
         _ => Said::Nothing,
     }
+}
+
+/// A user as the store has it. Escaped: between words nothing may be taken for their end.
+fn written(user: &str) -> String {
+    utf8_percent_encode(user, NON_ALPHANUMERIC).to_string()
 }
 
 /// Notes that `client` is `user`'s from now on; nobody's where that is empty.
@@ -98,8 +138,7 @@ pub(crate) async fn set(client: String, user: String) {
     let is_done = if user.is_empty() {
         store::delete(&cache, &urls).await
     } else {
-        // Escaped: between words nothing may be taken for their end.
-        let body = format!("={}", utf8_percent_encode(&user, NON_ALPHANUMERIC));
+        let body = ["=", &written(&user)].concat();
         let head = ResponseHead { status: 200, fields: Fields::new() };
         let mut is_done = true;
         for url in urls {
@@ -113,6 +152,25 @@ pub(crate) async fn set(client: String, user: String) {
         effect::want(&["done"]);
         effect::came().await;
     }
+}
+
+/// Notes that `user` has logged out on `client`: from now on all pages of that user are nobody's.
+pub(crate) async fn leave(client: &str, user: &str) {
+    note(client, Said::Nobody);
+    forget(user);
+    effect::want(&["replace", &state(), &written(user), NOBODY]);
+    effect::came().await;
+    // Again: a page that asked meanwhile was still looked up in the store.
+    forget(user);
+}
+
+/// Whoever was `user` is nobody.
+fn forget(user: &str) {
+    KNOWN.with_borrow_mut(|known| {
+        for (_, said) in known.iter_mut().filter(|(_, said)| matches!(said, Said::User(id) if id == user)) {
+            *said = Said::Nobody;
+        }
+    });
 }
 
 /// Tells a page what a media element of its got.

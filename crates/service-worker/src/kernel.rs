@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use tiercel_core::head::RequestHead;
 use tiercel_core::time::Timestamp;
 
-use crate::{drive, effect, identity, ledger, store};
+use crate::{drive, effect, identity, ledger, mutation, queue, reports, store};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -83,16 +83,36 @@ fn begin(text: &str) -> Task {
     let mut words = text.splitn(3, effect::SEPARATOR);
     let mut word = || words.next().unwrap_or_default();
     match (word(), word(), word()) {
-        ("identify", client, user) => Box::pin(identity::set(client.to_owned(), user.to_owned())),
         ("counters", client, _) => Box::pin(ledger::counters(client.to_owned())),
         ("save", ..) => Box::pin(ledger::save()),
+        ("identify", client, user) => Box::pin(identified(client.to_owned(), user.to_owned())),
         ("purge", names, _) => Box::pin(store::purge(names.to_owned())),
+        ("answered", client, answer) => Box::pin(mutation::answered(client.to_owned(), answer.to_owned())),
+        ("logout", client, user) => Box::pin(mutation::log_out(client.to_owned(), user.to_owned())),
+        ("write", client, request) => Box::pin(queue::write(client.to_owned(), request.to_owned())),
+        ("replay", client, _) => Box::pin(queue::replay(client.to_owned())),
+        ("opened", client, scope) => Box::pin(reports::opened(client.to_owned(), scope.to_owned())),
         (_, client, request) => {
             let (destination, head) = request.split_once(effect::SEPARATOR).unwrap_or_default();
             let (url, fields) = head.split_once('\n').unwrap_or_default();
             // Always: the core's feature `mutations` is left out.
             let head = RequestHead::new("GET", url, effect::fields(fields));
-            Box::pin(drive::answer(client.to_owned(), destination.to_owned(), head))
+            Box::pin(answered(client.to_owned(), destination.to_owned(), head))
         }
+    }
+}
+
+/// Answers, and then sees to what waits for a network.
+async fn answered(client: String, destination: String, head: RequestHead) {
+    drive::answer(client, destination, head).await;
+    queue::look().await;
+}
+
+/// Knows whose page it is, tells it what it has missed, and sends what waits.
+async fn identified(client: String, user: String) {
+    identity::set(client.clone(), user.clone()).await;
+    if !user.is_empty() {
+        reports::deliver(&client, &user).await;
+        queue::begin(&client).await;
     }
 }

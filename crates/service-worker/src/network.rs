@@ -2,7 +2,7 @@
 
 use tiercel_core::exchange::{FetchFailure, OriginRequest, Outcome};
 
-use crate::effect;
+use crate::{effect, queue};
 
 /// Asks the network. A navigation leaves redirects to the browser.
 pub(crate) async fn fetch(wanted: OriginRequest, navigates: bool) -> Outcome {
@@ -15,7 +15,10 @@ pub(crate) async fn fetch(wanted: OriginRequest, navigates: bool) -> Outcome {
     drop((head, millis));
     let answer = effect::came().await;
     match effect::head(&answer) {
-        Some(head) => Outcome::Response(head),
+        Some(head) => {
+            queue::reached();
+            Outcome::Response(head)
+        }
         None if answer == "timeout" => Outcome::Failed(FetchFailure::Timeout),
         None => Outcome::Failed(FetchFailure::Network),
     }

@@ -20,6 +20,8 @@ const UNREACHABLE = "The server cannot be reached. Try again when you are back o
 
 interface Envelope<T> {
   success?: boolean;
+  /** The Service Worker has it, and sends it when there is a network. */
+  queued?: boolean;
   data?: T;
   error?: { code?: string; message?: string };
 }
@@ -56,9 +58,10 @@ export async function call<T>(method: string, path: string, json?: unknown, opti
     online.set(false);
     throw new ApiError("offline", null, UNREACHABLE);
   }
-  online.set(true);
   log(response.status);
-  return unwrap(response.status, (await response.json().catch(() => null)) as Envelope<T> | null);
+  const body = (await response.json().catch(() => null)) as Envelope<T> | null;
+  online.set(body?.queued !== true);
+  return unwrap(response.status, body);
 }
 
 /** Sends a form, telling how far it is (0 to 1): `fetch` cannot report the progress of a body. */

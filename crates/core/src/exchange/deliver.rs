@@ -136,6 +136,11 @@ pub(super) fn refusal(context: &Context<'_>, code: u16, reason: &'static str, te
     answer(context, code, CacheStatus::default().because(reason), text)
 }
 
+/// What was asked for is not for whoever is signed in by now.
+pub(super) fn another_user(context: &Context<'_>) -> Delivery {
+    refusal(context, 403, "another-user", "The session belongs to another user by now.")
+}
+
 /// Gives a policy's answer a validator of its own when the origin gave none: the moment that it was received
 /// tells apart what was fetched at different times.
 pub(super) fn default_etag(context: &Context<'_>, fields: &mut Fields, status: u16, received: Timestamp) {

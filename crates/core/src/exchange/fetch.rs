@@ -212,6 +212,13 @@ impl<'e> Fetch<'e> {
         }
     }
 
+    /// [`Lookup::for_another_user`], when the answer has come.
+    #[must_use]
+    pub fn for_another_user(&self) -> Option<Delivery> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        (fill.class.scope == Scope::User).then(|| deliver::another_user(&self.context))
+    }
+
     /// The names whose purges concern what comes of this, for [`Self::conclude`]: those of the `answer`, and those of
     /// what was found.
     #[must_use]
@@ -331,11 +338,9 @@ fn invalidation(context: &Context<'_>, head: &ResponseHead, facts: &Facts) -> Op
         Some(event) if (200..300).contains(&head.status) => context.rules.invalidate(event, facts),
         _ => Invalidation::default(),
     };
-    // RFC 9875 §3: the field counts on the answer to an unsafe method.
+    found.names.extend(cache_groups::invalidated(&context.request.method, head.status, &head.fields));
     let unsafe_method = !matches!(&*context.request.method, "OPTIONS" | "TRACE");
     if unsafe_method && (200..400).contains(&head.status) {
-        let named = cache_groups::parse(&head.fields, CACHE_GROUP_INVALIDATION);
-        found.names.extend(named);
         // RFC 9111 §4.4: what the target URI names has changed, and what the answer says is the same or new.
         let target = &context.request.target;
         found.names.extend(target_key(context, target));

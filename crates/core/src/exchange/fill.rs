@@ -47,8 +47,7 @@ impl Fill<'_> {
         now: Timestamp,
     ) -> Conclusion {
         if names_another_user(context, self.class, &head) {
-            let text = "The session belongs to another user by now.";
-            return keep(deliver::refusal(context, 403, "another-user", text));
+            return keep(deliver::another_user(context));
         }
         let asked = |(entry, _): &&(Arc<StoredEntry>, Freshness)| validate::has_validator(&entry.head.fields);
         if head.status == 304

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::deliver::{self, Trust};
 use super::entry::{Found, StoredEntry};
-use super::{Context, Fetch, Resolved, Served, sliced};
+use super::{Context, Delivery, Fetch, Resolved, Served, sliced};
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
@@ -48,6 +48,13 @@ impl<'e> Lookup<'e> {
     #[must_use]
     pub fn class(&self) -> &'e ResourceClass {
         self.class
+    }
+
+    /// The answer where whoever asked has meanwhile become another user; `None` for what is everybody's. Only a device has
+    /// such clients: what was asked for as one user is not another's.
+    #[must_use]
+    pub fn for_another_user(&self) -> Option<Delivery> {
+        (self.class.scope == Scope::User).then(|| deliver::another_user(&self.context))
     }
 
     /// Judges what was found, with the purges that concern it ([`Found::groups`]), at `now`.

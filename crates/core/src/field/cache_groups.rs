@@ -26,6 +26,17 @@ pub fn parse(fields: &Fields, field: &str) -> Vec<String> {
     groups
 }
 
+/// The groups that an answer to a request of this `method` invalidates: one to a safe method tells nothing (RFC 9875 §3), nor
+/// one that is an error (RFC 9111 §4.4).
+#[must_use]
+pub fn invalidated(method: &str, status: u16, fields: &Fields) -> Vec<String> {
+    let is_safe = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
+    if is_safe || !(200..400).contains(&status) {
+        return Vec::new();
+    }
+    parse(fields, CACHE_GROUP_INVALIDATION)
+}
+
 /// The field value that names `groups`.
 #[must_use]
 pub fn write<'a>(groups: impl IntoIterator<Item = &'a str>) -> String {
@@ -78,6 +89,26 @@ mod tests {
         assert_eq!(read(r#""user:a", "say \"hi\"";p=1"#), ["user:a", r#"say "hi""#]);
         for broken in ["user:a", r#""a", b"#, r#""a"#, r#""é""#, "(\"a\")", r#""a" "b""#] {
             assert!(read(broken).is_empty(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn only_good_answers_to_unsafe_methods_invalidate() {
+        let fields: Fields = [(CACHE_GROUP_INVALIDATION, r#""a", "b""#)].into_iter().collect();
+        for (method, status, counts) in [
+            ("POST", 200, true),
+            ("PUT", 204, true),
+            ("DELETE", 303, true),
+            ("QUERYLIKE", 200, true),
+            ("POST", 400, false),
+            ("POST", 503, false),
+            ("POST", 199, false),
+            ("GET", 200, false),
+            ("HEAD", 200, false),
+            ("OPTIONS", 200, false),
+            ("TRACE", 200, false),
+        ] {
+            assert_eq!(!invalidated(method, status, &fields).is_empty(), counts, "{method} {status}");
         }
     }
 

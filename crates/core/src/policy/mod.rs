@@ -235,6 +235,8 @@ pub struct Event {
     pub wipe: bool,
     /// How the edge purges; the device always purges hard.
     pub purge: Purge,
+    /// While there is no network, the Service Worker keeps the mutation and sends it later.
+    pub queued: bool,
 }
 
 /// A pattern of requests and what it leads to.

@@ -224,6 +224,12 @@ impl Router {
         self.routes.iter().filter(fits).map(|route| route.index)
     }
 
+    /// The indices of all routes, in the order in which they are tried.
+    #[cfg(feature = "document")]
+    pub(crate) fn order(&self) -> impl Iterator<Item = usize> {
+        self.routes.iter().map(|route| route.index)
+    }
+
     /// The index of the route of a request, and its pattern; `path` is still percent-encoded. `HEAD` goes where `GET`
     /// goes.
     #[must_use]

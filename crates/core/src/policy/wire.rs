@@ -263,7 +263,7 @@ records! {
     Device { store, lifetimes, budget }
     Budget { bytes, entries }
     LocalStore { name, max_entries, ttl }
-    Event { name, query, facts, edge, device, wipe, purge }
+    Event { name, query, facts, edge, device, wipe, purge, queued }
     Route { method, pattern, leads_to }
     EdgeSettings { memory, store_timeout, collapse, remember_uncacheable }
     Memory { bytes, body, ttl }

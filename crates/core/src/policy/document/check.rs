@@ -1,6 +1,7 @@
 //! What is wrong or unwise in a policy that can be read.
 
 mod limits;
+mod offline;
 
 use super::compile::covers;
 use super::model::{ClassDoc, Document};
@@ -334,6 +335,7 @@ fn events(document: &Document, policy: &Policy, findings: &mut Findings) {
                 );
             }
         }
+        offline::event(event, doc, &at, policy, findings);
         if policy.identity.is_none()
             && event.edge.iter().chain(&event.device).any(|r| r.name.params().any(|p| p == USER_ID))
         {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::model::{
     AnonymousDoc, AuthorityDoc, ClassDoc, DeviceDoc, DeviceEffectDoc, DeviceEffectWord, Document, EdgeDoc,
-    EdgeSettingsDoc, EventDoc, MemoryDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc, TokenDoc,
+    EdgeSettingsDoc, EventDoc, MemoryDoc, OfflineDoc, OneOrMany, PurgeDoc, PurgeKindDoc, QueryDoc, ScopeDoc, StoreDoc,
+    TokenDoc,
 };
 use super::place::join;
 use super::{Findings, nearest};
@@ -283,6 +284,7 @@ fn event(name: &str, doc: &EventDoc, at: &str, policy: &Policy, index: usize, fi
             PurgeKindDoc::Hard => Purge::Hard,
             PurgeKindDoc::Soft => Purge::Soft,
         },
+        queued: doc.offline == Some(OfflineDoc::Queue),
     }
 }
 

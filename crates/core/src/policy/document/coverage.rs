@@ -4,7 +4,7 @@
 use crate::field::cache_control::CacheControl;
 use crate::key::Template;
 use crate::policy::route::{PathSegment, Pattern};
-use crate::policy::{LeadsTo, Policy, Query};
+use crate::policy::{LeadsTo, Policy, Query, Route};
 use crate::tier::Tier;
 
 /// The routes of `policy` that a GET may take, in the order in which they are tried: for each a regular expression over
@@ -24,6 +24,26 @@ pub fn coverage(policy: &Policy) -> Vec<(String, bool)> {
     }
     table
 }
+
+/// What causes an event of `policy`, in the order in which it is tried: the method (empty is any), a regular expression as
+/// in [`coverage`], and what the event does on the device: [`QUEUED`] and [`WIPES`], added.
+#[must_use]
+pub fn triggers(policy: &Policy) -> Vec<(String, String, u8)> {
+    let router = policy.event_router();
+    let routes = router.order().filter_map(|index| policy.routes.get(index));
+    let trigger = |route: &Route| {
+        let LeadsTo::Event(index) = route.leads_to else { return None };
+        let event = policy.events.get(index)?;
+        let does = u8::from(event.queued) * QUEUED + u8::from(event.wipe) * WIPES;
+        Some((route.method.clone().unwrap_or_default(), expression(&route.pattern), does))
+    };
+    routes.filter_map(trigger).collect()
+}
+
+/// In [`triggers`]: without a network the request is kept and sent later.
+pub const QUEUED: u8 = 1;
+/// In [`triggers`]: everything of the user goes.
+pub const WIPES: u8 = 2;
 
 /// Whether the Service Worker stores a class whose lifetimes the origin sets, which takes the feature `origin-rules`.
 #[must_use]
@@ -79,7 +99,8 @@ fn expression(pattern: &Pattern) -> String {
 mod tests {
     use super::*;
     use crate::engine::Engine;
-    use crate::head::Target;
+    use crate::field::Fields;
+    use crate::head::{RequestHead, Target};
     use crate::policy::document::read;
     use regex_lite::RegexBuilder;
 
@@ -111,10 +132,50 @@ mod tests {
     }
 
     #[test]
+    fn it_knows_what_causes_which_event() {
+        let policy = read(include_str!("../../../../../policies/videomi.json")).policy.expect("a policy");
+        let table = triggers(&policy).into_iter().map(|(method, text, does)| {
+            let pattern = RegexBuilder::new(&text).dot_matches_new_line(true).build().expect("an expression");
+            (method, pattern, does)
+        });
+        let table: Vec<_> = table.collect();
+        let engine = Engine::new(policy.clone(), Tier::Sdk);
+        let mut known = 0;
+        for method in ["POST", "PUT", "PATCH", "DELETE", "post"] {
+            for path in [
+                "/api/upload",
+                "/api/upload/",
+                "/api/files/videos/f1",
+                "/api/files/videos/f1/info",
+                "/api/ratings/f1",
+                "/api/ratings/",
+                "/api/watch-progress/f%2F1",
+                "/api/watch-progress",
+                "/api/auth/logout",
+                "/api/auth/login",
+                "/api/user/artists/toggle",
+                "//",
+                "/",
+            ] {
+                let found =
+                    table.iter().find(|(of, pattern, _)| (of.is_empty() || of == method) && pattern.is_match(path));
+                let request = RequestHead::new(method, path, Fields::new());
+                let expected = engine.event_of(&request, None).and_then(|event| {
+                    let event = policy.events.iter().find(|known| known.name == event.name)?;
+                    Some(u8::from(event.queued) * QUEUED + u8::from(event.wipe) * WIPES)
+                });
+                assert_eq!(found.map(|(_, _, does)| *does), expected, "{method} {path}");
+                known += usize::from(expected.is_some());
+            }
+        }
+        assert_eq!(known, 7);
+        let does: Vec<u8> = table.iter().map(|(_, _, does)| *does).filter(|does| *does > 0).collect();
+        assert_eq!(does.iter().map(|does| usize::from(*does)).sum::<usize>(), 4, "two are queued, one wipes");
+    }
+
+    #[test]
     fn what_is_left_out_decides_nothing() {
         use crate::exchange::Received;
-        use crate::field::Fields;
-        use crate::head::RequestHead;
         use crate::principal::{Credential, CredentialSource, Principal};
         use crate::time::Timestamp;
 

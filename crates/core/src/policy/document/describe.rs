@@ -186,7 +186,11 @@ fn event_row(policy: &Policy, index: usize, event: &Event) -> Vec<String> {
         code(&event.name),
         requests(policy, LeadsTo::Event(index)),
         format!("{purge}{}", rules(&event.edge)),
-        if event.wipe { "**everything of the user**".to_owned() } else { rules(&event.device) },
+        match (event.wipe, event.queued) {
+            (true, _) => "**everything of the user**".to_owned(),
+            (false, true) => format!("{}<br>waits for a network", rules(&event.device)),
+            (false, false) => rules(&event.device),
+        },
     ]
 }
 

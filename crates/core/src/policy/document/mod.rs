@@ -12,7 +12,7 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
-pub use coverage::{coverage, for_service_worker, needs_origin_rules};
+pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, needs_origin_rules, triggers};
 pub(crate) use describe::most;
 pub use describe::{describe, reference};
 pub(crate) use units::{write_size, write_span};

@@ -270,6 +270,20 @@ pub struct EventDoc {
     /// `hard` (default): gone. `soft`: stale, and still served when the origin fails.
     #[serde(default)]
     pub purge: PurgeKindDoc,
+    /// `"queue"`: without a network the Service Worker keeps the request, answers 202, and sends it when there is one
+    /// again. For what the app can live with happening later. Without it such a request fails, as ever.
+    pub offline: Option<OfflineDoc>,
+    /// Warnings that the team has thought about: the warning's id and the reason.
+    #[serde(default)]
+    pub allow: BTreeMap<String, String>,
+}
+
+/// What becomes of a mutation without a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfflineDoc {
+    /// It is kept on the device and sent later, in order.
+    Queue,
 }
 
 /// A name to purge.
