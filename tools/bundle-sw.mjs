@@ -1,13 +1,15 @@
 // Bundles the Service Worker into one classic script with its wasm inside.
 //
-//   node bundle-sw.mjs ENTRY WASM ROUTES TRIGGERS OUT_FILE
+//   node bundle-sw.mjs ENTRY WASM INPUTS OUT_FILE
 //
-// ROUTES is JSON: the routes in the order in which they are tried, each with the source of a regular expression and
-// whether the Service Worker answers it. TRIGGERS is JSON: what causes an event, in the order in which it is tried, each with
-// a method (empty is any), the source of a regular expression and what it does. The entry may import
+// INPUTS is a file of JSON, as xtask writes it: `routes`, in the order in which they are tried, each with the source of a
+// regular expression and whether the Service Worker answers it; `triggers`, what causes an event, each with a method (empty is
+// any), the source of a regular expression and what it does; and `app`, what the Service Worker has to know while it is
+// installed and activated. The entry may import
 //   tiercel:wasm     `bytes()`: a promise of the wasm
 //   tiercel:routes   default: pairs of a regular expression and 1 or 0
 //                    `triggers`: triples of a method, a regular expression and a number
+//   tiercel:app      `cache`, `identity`, `ours`, `current`, `files`, `shell`, `named`, `preload`, `status`, `shown`, `rules`
 
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
@@ -21,7 +23,7 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const [entry, wasmFile, routesJson, triggersJson, out] = process.argv.slice(2);
+const [entry, wasmFile, inputsFile, out] = process.argv.slice(2);
 
 // Compressed by itself, as base64: what compresses the script on its way finds 8 bits of it in 6, and nothing else. A letter
 // of Latin-1 for each byte of the plain wasm would come out a twentieth larger. A plain loop where there is no `fromBase64`,
@@ -41,13 +43,19 @@ const embedded = `
   }
 `;
 
-const patterns = JSON.parse(routesJson).map(([source, covered]) => `[${new RegExp(source, "s")},${+covered}]`);
-const triggers = JSON.parse(triggersJson).map(
-  ([method, source, does]) => `[${JSON.stringify(method)},${new RegExp(source, "s")},${+does}]`,
-);
+const { routes, triggers, app } = JSON.parse(await readFile(inputsFile, "utf8"));
+const expression = (source) => `${new RegExp(source, "s")}`;
+const patterns = routes.map(([source, covered]) => `[${expression(source)},${+covered}]`);
+const causes = triggers.map(([method, source, does]) => `[${JSON.stringify(method)},${expression(source)},${does}]`);
+const { ours, current, named, ...plain } = app;
+const constants = [
+  ...Object.entries(plain).map(([name, value]) => [name, JSON.stringify(value)]),
+  ...Object.entries({ ours, current, named: named ?? "$^" }).map(([name, source]) => [name, expression(source)]),
+];
 const contents = {
   "tiercel:wasm": embedded,
-  "tiercel:routes": `export default [${patterns}]; export const triggers = [${triggers}];`,
+  "tiercel:routes": `export default [${patterns}]; export const triggers = [${causes}];`,
+  "tiercel:app": constants.map(([name, value]) => `export const ${name} = ${value};`).join("\n"),
 };
 
 const inputs = {

@@ -4,6 +4,16 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { World } from "./sdk-world.mjs";
 
+/** A worker whose later versions wait to be asked. */
+const WAITS = `
+  addEventListener("install", () => registration.active || skipWaiting());
+  addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+  addEventListener("message", ({ data, ports }) => {
+    if (data.type === "tiercel:activate") skipWaiting();
+    ports[0]?.postMessage({ ok: true });
+  });
+`;
+
 let world;
 before(async () => {
   world = await World.start();
@@ -42,6 +52,51 @@ test("register: the worker controls the page, knows what it loaded and who it is
     return heard;
   });
   assert.deepEqual(first, { type: "tiercel:identify", user: null });
+});
+
+test("register: tells what becomes of the worker, and lets a new version go to work when asked", async () => {
+  world.worker = WAITS;
+  const page = await world.page();
+  const events = () => page.evaluate(() => globalThis.events.map(({ type, isUpdate }) => `${type} ${isUpdate}`));
+  const register = () =>
+    page.evaluate(async () => {
+      globalThis.events = [];
+      globalThis.heard = () => {};
+      globalThis.registration = await sdk.register({ onLifecycle: (event) => (events.push(event), heard()) });
+    });
+  /** Waits for an event; `type isUpdate`. */
+  const until = (wanted) =>
+    page.evaluate(async (wanted) => {
+      while (!events.some(({ type, isUpdate }) => `${type} ${isUpdate}` === wanted)) await next((resolve) => (heard = resolve));
+    }, wanted);
+  await register();
+  await until("controlling false");
+  await until("activated false");
+  assert.deepEqual((await events()).sort(), ["activated false", "controlling false", "installed false"]);
+  assert.equal(await page.evaluate(() => registration.update()), false, "the same script is no new version");
+  assert.equal(await page.evaluate(() => registration.activate()), false, "and none waits");
+
+  world.worker = `// 2\n${WAITS}`;
+  await page.evaluate(() => (events.length = 0));
+  assert.equal(await page.evaluate(() => registration.update()), true);
+  await until("waiting true");
+  assert.deepEqual(await events(), ["installed true", "waiting true"]);
+  // A page that comes later hears of it too, and so does one that is there when another has it go to work.
+  const other = await world.page();
+  await other.evaluate(async () => {
+    globalThis.events = [];
+    globalThis.registration = await sdk.register({ onLifecycle: ({ type, isUpdate }) => events.push(`${type} ${isUpdate}`) });
+    while (!events.includes("waiting true")) await new Promise((resolve) => setTimeout(resolve));
+  });
+  assert.equal(await other.evaluate(() => registration.activate()), true);
+  await until("controlling true");
+  await until("activated true");
+
+  world.worker = 'addEventListener("install", (event) => event.waitUntil(Promise.reject(new Error("no"))));';
+  await page.evaluate(() => (events.length = 0));
+  await page.evaluate(() => registration.update());
+  await until("redundant true");
+  assert.deepEqual(await events(), ["redundant true"]);
 });
 
 test("register: null without Service Workers, an error for a script that is none", async () => {

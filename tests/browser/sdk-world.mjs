@@ -35,6 +35,8 @@ export class World {
   handlers = new Map();
   /** No request is answered. */
   down = false;
+  /** The text of /sw.js. */
+  worker = ECHO;
   #server;
   #browser;
   #pages = [];
@@ -62,6 +64,7 @@ export class World {
     this.handlers.clear();
     this.#held.clear();
     this.down = false;
+    this.worker = ECHO;
     this.context = await this.#browser.createBrowserContext();
   }
 
@@ -114,7 +117,7 @@ export class World {
     const { pathname, search } = new URL(request.url, this.url);
     if (pathname.startsWith("/api/")) return this.#api(request, response, pathname + search);
     if (this.down) return request.socket.destroy();
-    if (pathname === "/sw.js") return send(response, 200, { "content-type": TYPES[".js"] }, ECHO);
+    if (pathname === "/sw.js") return send(response, 200, { "content-type": TYPES[".js"] }, this.worker);
     if (pathname.startsWith("/sdk/")) {
       const file = path.join(dist, path.normalize(pathname.slice(4)));
       return send(response, 200, { "content-type": TYPES[path.extname(file)] ?? "text/plain" }, await readFile(file));

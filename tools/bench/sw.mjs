@@ -1,12 +1,14 @@
 // Measures Service Workers side by side in one Chromium: ours, one written by hand, and Workbox.
 //
-//   node sw.mjs JSON        {"sw": the built sw.js, "chrome": the browser, "effort": {"rounds", "hits", "films"}}
+//   node sw.mjs JSON        {"sw": the built sw.js, "routed": one that keeps ASSET or null, "chrome": the browser,
+//                            "effort": {"rounds", "hits", "films"}}
 //
 // Each has an origin of its own, and a page that asks. In every round each is measured once, in an order that changes
 // from round to round, so that what slows the machine slows all of them. Prints one line of JSON: for each of them
 //   size     as gzip -9 sends it, in bytes
 //   warm     milliseconds to a stored body of 2 KB: the median of each round;   warm95: their 95th percentiles
-//   cold     milliseconds from a worker that is stopped to the head of a stored answer
+//   cold     milliseconds from a worker that is stopped to the head of a stored answer; of `routed`, to that of a file of
+//            the app, which the browser's router answers
 //   page     milliseconds to 200 stored bodies of 2 KB, asked for at once
 //   range    milliseconds to 1 MiB out of 64 MiB;   read: bytes that the browser reads from files for it, where the
 //            system tells
@@ -22,7 +24,8 @@ import puppeteer from "puppeteer-core";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const MIB = 1 << 20;
-const { sw, chrome, effort } = JSON.parse(process.argv[2]);
+const ASSET = "/shell/asset.webp";
+const { sw, routed, chrome, effort } = JSON.parse(process.argv[2]);
 
 const THUMBNAIL = Buffer.alloc(2048, "x");
 const FILM = Buffer.alloc(64 * MIB, Uint8Array.from({ length: 251 }, (_, i) => i));
@@ -40,7 +43,7 @@ function serve(script) {
     if (url === "/sw.js") return ["text/javascript", script, {}];
     // A page that is isolated has a clock of 5 µs, others one of 100 µs.
     if (url === "/bench") return ["text/html", "<!doctype html><link rel=icon href=data:,>", isolated];
-    return url.endsWith("/thumbnail") ? ["image/webp", THUMBNAIL, {}] : ["video/mp4", FILM, {}];
+    return url.endsWith("/thumbnail") || url === ASSET ? ["image/webp", THUMBNAIL, {}] : ["video/mp4", FILM, {}];
   };
   const server = createServer((request, response) => {
     const [type, body, more] = answer(request);
@@ -141,6 +144,7 @@ const scripts = {
   ours: await readFile(sw),
   hand: await bundled("sw-hand.js"),
   workbox: await bundled("sw-workbox.js"),
+  ...(routed && { routed: await readFile(routed) }),
 };
 const profile = await mkdtemp(path.join(tmpdir(), "tiercel-bench-"));
 const browser = await puppeteer.launch({
@@ -162,15 +166,16 @@ try {
     found[name] = { size: gzipSync(script, { level: 9 }).length, warm: [], warm95: [], cold: [], page: [], range: [], read: [] };
     await page.goto(`${url}/bench`);
     await page.evaluate(inPage.register);
+    if (name === "routed") continue;
     await page.evaluate(inPage.store, thumbnails);
     await page.evaluate(inPage.store, [film]);
     await page.evaluate(inPage.hits, thumbnails[0], 50);
   }
   /** Each site once a round, beginning with another one each time. */
-  const rounds = async (count, measure) => {
+  const rounds = async (count, measure, measured = sites.filter(({ name }) => name !== "routed")) => {
     for (let round = 0; round < count; round++) {
-      for (let i = 0; i < sites.length; i++) {
-        const site = sites[(round + i) % sites.length];
+      for (let i = 0; i < measured.length; i++) {
+        const site = measured[(round + i) % measured.length];
         await site.page.bringToFront();
         await measure(site, found[site.name], round);
       }
@@ -184,8 +189,8 @@ try {
   await rounds(effort.rounds, async ({ page }, into) => into.page.push(await page.evaluate(inPage.all, thumbnails)));
   await rounds(effort.rounds, async (site, into, round) => {
     await stop(site);
-    into.cold.push(await site.page.evaluate(inPage.first, thumbnails[round % 200]));
-  });
+    into.cold.push(await site.page.evaluate(inPage.first, site.name === "routed" ? ASSET : thumbnails[round % 200]));
+  }, sites);
   await rounds(effort.films, async ({ page }, into, round) => {
     const first = ((round * 37) % 63) * MIB + 4321;
     await page.evaluate(inPage.hits, thumbnails[0], 3);

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tiercel_core::policy::document::describe;
 
-use crate::{bundle, check, progress, setup, sizes, workspace::Workspace};
+use crate::{bundle, check, precache::Manifest, progress, setup, sizes, workspace::Workspace};
 
 /// The policy that is compiled in when none is named.
 pub(crate) const DEFAULT_POLICY: &str = "policies/videomi.json";
@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Where the bundles go
     #[arg(long, value_name = "DIR", default_value = "dist")]
     pub(crate) out: PathBuf,
+    /// The built app (index.html, assets) that the Service Worker fetches when it is installed, and answers from then on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) precache: Option<PathBuf>,
     /// Build this part alone, with what it needs (may be repeated)
     #[arg(long, value_name = "PART", default_value = "all")]
     pub(crate) only: Vec<Part>,
@@ -54,7 +57,8 @@ pub(crate) enum Part {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     let policy = policy_path(&workspace, &args.policy)?;
-    build(&workspace, &policy, &workspace.path(&args.out), &args.only)?;
+    let app = args.precache.as_deref().map_or_else(|| Ok(Manifest::default()), Manifest::of)?;
+    build_with(&workspace, &policy, &workspace.path(&args.out), &args.only, &app)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,6 +80,20 @@ pub(crate) fn policy_path(workspace: &Workspace, named: &Path) -> Result<PathBuf
 /// # Errors
 /// Those of the tools, and a policy that cannot be read.
 pub(crate) fn build(workspace: &Workspace, policy: &Path, out: &Path, parts: &[Part]) -> Result<()> {
+    build_with(workspace, policy, out, parts, &Manifest::default())
+}
+
+/// The same with a Service Worker that keeps `app`. (The demo's page always has one that keeps it.)
+///
+/// # Errors
+/// Those of the tools, and a policy that cannot be read.
+pub(crate) fn build_with(
+    workspace: &Workspace,
+    policy: &Path,
+    out: &Path,
+    parts: &[Part],
+    app: &Manifest,
+) -> Result<()> {
     let started = Instant::now();
     let Some(compiled) = check::read_and_report(policy)?.policy else {
         bail!("the policy has errors, nothing was built");
@@ -96,8 +114,10 @@ pub(crate) fn build(workspace: &Workspace, policy: &Path, out: &Path, parts: &[P
     if wants(Part::Edge) {
         made.extend(bundle::edge(workspace, policy, &out.join("edge"))?);
     }
+    let mut wasm = None;
     if wants(Part::Sw) || wants(Part::Web) {
-        made.extend(bundle::service_worker(workspace, policy, &compiled, &out.join("sw.js"))?);
+        let built = wasm.insert(bundle::service_worker_wasm(workspace, policy, &compiled)?);
+        made.extend(bundle::service_worker(workspace, built, &compiled, app, &out.join("sw.js"))?);
     }
     if wants(Part::Sdk) || wants(Part::Web) {
         made.extend(bundle::sdk(workspace, policy, &out.join("sdk"))?);
@@ -105,8 +125,8 @@ pub(crate) fn build(workspace: &Workspace, policy: &Path, out: &Path, parts: &[P
     if wants(Part::Origin) {
         made.extend(bundle::origin(workspace, policy, &out.join("demo/origin"))?);
     }
-    if wants(Part::Web) {
-        made.extend(bundle::web(workspace, out)?);
+    if let Some(wasm) = wasm.filter(|_| wants(Part::Web)) {
+        made.extend(bundle::web(workspace, &wasm, &compiled, out)?);
     }
     sizes::print(&workspace.root, &made)?;
     progress::say(&format!("\n  {} → {} in {:.1} s", policy.display(), out.display(), started.elapsed().as_secs_f32()));

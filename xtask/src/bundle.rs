@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use tiercel_core::policy::{
     Policy,
     document::{coverage, needs_origin_rules, triggers},
@@ -13,9 +14,10 @@ use tiercel_core::policy::{
 
 use crate::{
     node,
+    precache::Manifest,
     progress::step,
     wasm::{self, Bound, Loading},
-    workspace::Workspace,
+    workspace::{Workspace, files_below},
 };
 
 /// The edge Worker, ready for `wrangler deploy`.
@@ -39,31 +41,33 @@ pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result
     Ok(made)
 }
 
-/// The Service Worker: one classic script with the wasm inside. `compiled` is what `policy` says.
+/// The Service Worker's wasm, for [`service_worker`]. `compiled` is what `policy` says.
+///
+/// # Errors
+/// Those of the tools.
+pub(crate) fn service_worker_wasm(workspace: &Workspace, policy: &Path, compiled: &Policy) -> Result<PathBuf> {
+    wasm::build_bare(workspace, "tiercel-sw", policy, needs_origin_rules(compiled).then_some("origin-rules"))
+}
+
+/// The Service Worker: one classic script with the wasm inside, that keeps the app of the manifest.
 ///
 /// # Errors
 /// Those of the tools.
 pub(crate) fn service_worker(
     workspace: &Workspace,
-    policy: &Path,
+    wasm: &Path,
     compiled: &Policy,
+    app: &Manifest,
     out: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let wasm =
-        wasm::build_bare(workspace, "tiercel-sw", policy, needs_origin_rules(compiled).then_some("origin-rules"))?;
     step("tiercel-sw: one script", || {
-        let routes = serde_json::to_string(&coverage(compiled))?;
-        let triggers = serde_json::to_string(&triggers(compiled))?;
+        let inputs = workspace.scratch("tiercel-sw.json");
+        let written =
+            json!({ "routes": coverage(compiled), "triggers": triggers(compiled), "app": app.written(compiled) });
+        fs::write(&inputs, written.to_string()).with_context(|| format!("cannot write {}", inputs.display()))?;
         let entry = workspace.path("crates/service-worker/js/sw.js");
         ensure!(entry.is_file(), "the Service Worker has no entry: {} is missing", entry.display());
-        node::tool(workspace, "bundle-sw.mjs")
-            .arg(&entry)
-            .arg(&wasm)
-            .arg(routes)
-            .arg(triggers)
-            .arg(out)
-            .output()
-            .map(drop)
+        node::tool(workspace, "bundle-sw.mjs").arg(&entry).arg(wasm).arg(&inputs).arg(out).output().map(drop)
     })?;
     Ok(vec![out.to_path_buf()])
 }
@@ -84,17 +88,18 @@ pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Ve
     Ok(vec![out.join("index.js"), out.join("pkg/tiercel_sdk.js"), out.join("pkg/tiercel_sdk_bg.wasm")])
 }
 
-/// The demo's page, with the Service Worker at its root. Needs the SDK and the Service Worker in `dist`.
+/// The demo's page, with a Service Worker at its root that keeps it. Needs the SDK in `dist`; `wasm` is the Service
+/// Worker's.
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn web(workspace: &Workspace, dist: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn web(workspace: &Workspace, wasm: &Path, compiled: &Policy, dist: &Path) -> Result<Vec<PathBuf>> {
     let page = workspace.path("demo/web");
     let out = dist.join("demo/web");
     step("demo page: vite build", || {
-        node::tool(workspace, "build-web.mjs").arg(&page).arg(dist.join("sdk")).arg(&out).output()?;
-        copy(&dist.join("sw.js"), &out.join("sw.js"))
+        node::tool(workspace, "build-web.mjs").arg(&page).arg(dist.join("sdk")).arg(&out).output().map(drop)
     })?;
+    service_worker(workspace, wasm, compiled, &Manifest::of(&out)?, &out.join("sw.js"))?;
     let mut scripts = files_below(&out.join("assets"))?;
     scripts.retain(|file| file.extension().is_some_and(|extension| extension == "js" || extension == "css"));
     scripts.sort();
@@ -147,17 +152,4 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         copy(&file, &copied)?;
     }
     Ok(())
-}
-
-fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }

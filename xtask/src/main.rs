@@ -14,6 +14,7 @@ mod dev;
 mod explain;
 mod node;
 mod npm;
+mod precache;
 mod progress;
 mod setup;
 mod sizes;

@@ -83,3 +83,20 @@ impl Workspace {
             .collect()
     }
 }
+
+/// Every file below a directory.
+///
+/// # Errors
+/// When one of its directories cannot be read.
+pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

@@ -11,7 +11,12 @@ const LOAD_LIMIT = 3_000;
 /** Longest wait for the worker's answer to a message, in milliseconds. */
 const ANSWER_LIMIT = 3_000;
 
-export async function register({ url = "/sw.js", credential } = {}) {
+/** A worker that is installed waits if it has not gone on after this time, in milliseconds. */
+const WAITING_GRACE = 200;
+/** Longest wait for a worker that was asked to take over, in milliseconds. */
+const ACTIVATE_LIMIT = 10_000;
+
+export async function register({ url = "/sw.js", credential, onLifecycle } = {}) {
   const workers = globalThis.navigator?.serviceWorker;
   if (!workers) return null;
   const firstVisit = workers.controller === null;
@@ -22,6 +27,7 @@ export async function register({ url = "/sw.js", credential } = {}) {
     const message = `The Service Worker ${url} cannot be registered (${cause?.message ?? cause}); is it served over https as JavaScript, with a CSP that allows it?`;
     throw new TiercelError({ code: "register-failed", message }, { cause });
   }
+  if (onLifecycle) watch(workers, registration, onLifecycle);
   const worker = () => workers.controller ?? registration.active;
   if (firstVisit) {
     await Promise.all([controlled(workers, registration), pageLoaded()]);
@@ -54,7 +60,59 @@ export async function register({ url = "/sw.js", credential } = {}) {
       workers.startMessages();
       return () => workers.removeEventListener("message", heard);
     },
+    async update() {
+      await registration.update();
+      return Boolean(registration.installing ?? registration.waiting);
+    },
+    async activate() {
+      const { waiting } = registration;
+      if (!waiting) return false;
+      const active = stateOf(waiting, "activated");
+      waiting.postMessage({ type: "tiercel:activate" });
+      return active;
+    },
+    claim: () => ask(registration.active, { type: "tiercel:claim" }),
   };
+}
+
+/** Tells of what becomes of every worker of the registration: of those that are there, and of those that come. */
+function watch(workers, registration, listener) {
+  const updates = new WeakMap();
+  const seen = new WeakSet();
+  const tell = (type, worker) => listener({ type, isUpdate: updates.get(worker) ?? false });
+  const follow = (worker) => {
+    if (!worker || seen.has(worker)) return;
+    seen.add(worker);
+    updates.set(worker, registration.active !== null && registration.active !== worker);
+    const look = () => {
+      const { state } = worker;
+      if (state === "activating") return;
+      tell(state, worker);
+      if (state !== "installed") return;
+      setTimeout(() => registration.waiting === worker && tell("waiting", worker), WAITING_GRACE);
+    };
+    worker.addEventListener("statechange", look);
+    if (worker.state === "installed") look();
+  };
+  registration.addEventListener("updatefound", () => follow(registration.installing));
+  workers.addEventListener("controllerchange", () => tell("controlling", workers.controller));
+  follow(registration.waiting);
+  follow(registration.installing);
+}
+
+/** Resolves when a worker has come to a state: true, or false where it never will. */
+function stateOf(worker, wanted) {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (worker.state !== wanted && worker.state !== "redundant") return;
+      clearTimeout(limit);
+      worker.removeEventListener("statechange", look);
+      resolve(worker.state === wanted);
+    };
+    const limit = setTimeout(() => resolve(false), ACTIVATE_LIMIT);
+    worker.addEventListener("statechange", look);
+    look();
+  });
 }
 
 /** Resolves when a worker controls the page, or it is clear that none will: after a forced reload, for example. */

@@ -8,6 +8,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::policy::document::place::{Place, Places, join};
 use crate::policy::document::{most, write_size, write_span};
+use crate::policy::route::Router;
 use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store, Token};
 use crate::principal::{Credential, CredentialSource, Principal};
 use crate::proof::{Proof, ProvenBy};
@@ -232,9 +233,16 @@ impl Explainer<'_> {
         }
         let Some(class) = class else {
             part.say("decision", "left to the browser".to_owned());
+            let head = self.request(Fields::new());
+            let routes = self.policy.routes.iter().enumerate().map(|(index, route)| (index, None, &route.pattern));
+            let is_named = Router::new(routes).find(self.method, &head.target.path).is_some();
+            if let (Some(shell), "GET", false) = (&self.policy.shell, self.method, is_named) {
+                let value = format!("{shell}, for a navigation that the network has no answer to");
+                part.cite("offline", value, self.places.find("/app/shell"));
+            }
             return part;
         };
-        let Some(device) = class.device else {
+        let Some(device) = &class.device else {
             part.cite("decision", "never stored".to_owned(), self.place(class, "device"));
             return part;
         };
@@ -255,6 +263,13 @@ impl Explainer<'_> {
             Received::Pass(_) => part.say("decision", "pass to the network, store nothing".to_owned()),
         }
         part.cite("lifetimes", windows(device.lifetimes), self.place(class, "device"));
+        if let Some(limit) = device.network_timeout {
+            let value = format!("{} for the network, where an answer is stored", write_span(limit));
+            part.cite("timeout", value, self.place(class, "device/network-timeout"));
+        }
+        if let Some(path) = &device.fallback {
+            part.cite("fallback", path.clone(), self.place(class, "device/fallback"));
+        }
         if let Some(most) = most(device.budget) {
             let value = format!("{most}; what was not used for longest makes room");
             part.cite("budget", value, self.place(class, "device"));

@@ -383,12 +383,40 @@ impl Namespace {
         format!("{}_{}_", self.policy, self.user)
     }
 
+    /// The Cache Storage name of what one build of the app consists of: `videomi__precache_3f2a`. No version of a class's
+    /// caches begins as a `revision` (hexadecimal) does.
+    #[cfg(feature = "document")]
+    #[must_use]
+    pub fn precache(&self, revision: &str) -> String {
+        [&self.cache_prefix(), PRECACHE, revision].concat()
+    }
+
+    /// Which caches are Tiercel's under this policy's name, of every user, version and build; and which of them a build
+    /// goes on with that goes by `version` and keeps its app in [`Self::precache`]. Regular expressions (ECMAScript) over
+    /// the whole name. Others on the same web origin may begin alike: what has not just these parts is not ours.
+    #[cfg(feature = "document")]
+    #[must_use]
+    pub fn outdated(&self, version: u32, revision: &str) -> (String, String) {
+        let ours = format!("^{}_(?:[^_]*_[A-Za-z0-9-]+_v[1-9][0-9]*|_{PRECACHE}[0-9a-f]+)$", self.policy);
+        (ours, format!("_v{version}$|_{PRECACHE}{revision}$"))
+    }
+
+    /// The Cache Storage name of what a Service Worker remembers of its pages' users: `videomi__identity`.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        [&self.cache_prefix(), "identity"].concat()
+    }
+
     /// The Cache Storage name of a class: `videomi_abc123_thumbnail_v1`.
     #[must_use]
     pub fn cache(&self, class: &str, version: u32) -> String {
         format!("{}{}_v{version}", self.cache_prefix(), escape(class))
     }
 }
+
+/// What the names of caches with an app begin with, after the namespace of nobody.
+#[cfg(feature = "document")]
+const PRECACHE: &str = "precache_";
 
 #[cfg(test)]
 mod tests {
@@ -409,6 +437,38 @@ mod tests {
         assert_eq!(namespace.database(), "videomi_cache_a%5Fb");
         assert_eq!(namespace.cache("thumbnail", 1), "videomi_a%5Fb_thumbnail_v1");
         assert_eq!(Namespace::new("videomi", None).cache_prefix(), "videomi__");
+    }
+
+    #[cfg(feature = "document")]
+    #[test]
+    fn only_what_is_ours_is_outdated() {
+        let namespace = Namespace::new("videomi", None);
+        let (ours, current) = namespace.outdated(2, "3f2a");
+        let fits =
+            |expression: &str, name: &str| regex_lite::Regex::new(expression).expect("an expression").is_match(name);
+        let of = |user, version| Namespace::new("videomi", Some(user)).cache("thumbnail", version);
+        for (name, goes) in [
+            (of("a", 1).as_str(), true),
+            (of("a_b", 1).as_str(), true),
+            (of(&"x".repeat(300), 12).as_str(), true),
+            (&namespace.cache("page", 1), true),
+            (&namespace.precache("0011"), true),
+            (&of("a", 2), false),
+            (&of("a", 22), true),
+            (&namespace.cache("page", 2), false),
+            (&namespace.precache("3f2a"), false),
+            ("videomi__identity", false),
+            ("videomi_x_y_thumbnail_v1", false),
+            ("videomi_thumbnail_v1", false),
+            ("videomi-x__thumbnail_v1", false),
+            ("other_a_thumbnail_v1", false),
+            ("videomi_a_thumbnail_v1_mine", false),
+            ("videomi_a_thumbnail_v0", false),
+            ("videomi__precache_mine", false),
+            ("workbox-precache-v2-https://a.example/", false),
+        ] {
+            assert_eq!(fits(&ours, name) && !fits(&current, name), goes, "{name}");
+        }
     }
 
     #[test]

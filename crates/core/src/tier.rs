@@ -41,6 +41,6 @@ impl Tier {
             Self::ServiceWorker => Store::CacheStorage,
             Self::Sdk => Store::IndexedDb,
         };
-        class.device.filter(|d| d.store == store).map(|d| d.lifetimes)
+        class.device.as_ref().filter(|d| d.store == store).map(|d| d.lifetimes)
     }
 }

@@ -1,7 +1,8 @@
 // The wasm: starts it, has its tasks go on, and saves the requests under way when it crashes.
 
 import { bytes } from "tiercel:wasm";
-import { effects } from "./effects.js";
+import { identity } from "tiercel:app";
+import { effects, open } from "./effects.js";
 
 /** The exports of the wasm. Started by the first request or message that needs it. */
 let core;
@@ -25,6 +26,8 @@ function broken(error) {
 }
 
 async function boot() {
+  // What the first task reads first; whatever becomes of it, the task will see.
+  open(identity).catch(() => {});
   try {
     core = new WebAssembly.Instance(new WebAssembly.Module(await bytes())).exports;
   } catch (error) {

@@ -1,5 +1,6 @@
 // What the wasm can ask of the browser: a function for each verb of src/effect.rs. Nothing is decided here.
 
+import { stored } from "./lifecycle.js";
 import { run } from "./core.js";
 
 export const fieldsOf = (headers) => {
@@ -23,7 +24,7 @@ const opened = new Map();
 /** Milliseconds after which it is looked whether an open cache is still there. */
 const LOOK_AFTER = 1000;
 
-function open(name) {
+export function open(name) {
   let known = opened.get(name);
   if (!known) opened.set(name, (known = { cache: caches.open(name), looked: Date.now() }));
   if (Date.now() - known.looked > LOOK_AFTER) {
@@ -55,6 +56,26 @@ export const tried = (promise) => promise.then((said) => said ?? "", (error) => 
   return "failed";
 });
 
+/** Asks the network, unless the browser has done so and that will do. */
+async function ask(task, method, url, millis, cache, redirect, ahead, fields) {
+  const abort = new AbortController();
+  const timer = millis && setTimeout(() => abort.abort(), Math.min(millis, 0x7fffffff));
+  const { signal } = abort;
+  try {
+    const asked = ahead && (await Promise.race([task.event.preloadResponse, new Promise((_, late) => (signal.onabort = late))]));
+    const init = { method, headers: headersFrom(fields), credentials: "same-origin", cache, redirect, signal };
+    task.fetched = asked || (await fetch(url, init).catch((error) => {
+      // A picture may come from where no script may read it, by a redirect: the page would have got it.
+      if (task.event.request?.mode !== "no-cors" || signal.aborted) throw error;
+      return fetch(url, { ...init, mode: "no-cors" });
+    }));
+    return headOf(task.fetched);
+  } catch {
+    return signal.aborted ? "timeout" : "network";
+  } finally {
+    clearTimeout(timer);
+  }
+}
 /** What the page calls the numbers of `counted`. */
 const COUNTED = ["hits", "misses", "stale", "bytesServed", "evictions", "entries", "bytes"];
 
@@ -122,23 +143,15 @@ export const effects = {
       return "over";
     }
   },
-  async fetch(task, method, url, millis, cache, redirect, fields) {
-    const abort = new AbortController();
-    const timer = millis && setTimeout(() => abort.abort(), Math.min(millis, 0x7fffffff));
-    const { signal } = abort;
-    try {
-      const init = { method, headers: headersFrom(fields), credentials: "same-origin", cache, redirect, signal };
-      task.fetched = await fetch(url, init).catch((error) => {
-        // A picture may come from where no script may read it, by a redirect: the page would have got it.
-        if (task.event.request?.mode !== "no-cors" || signal.aborted) throw error;
-        return fetch(url, { ...init, mode: "no-cors" });
-      });
-      return headOf(task.fetched);
-    } catch {
-      return signal.aborted ? "timeout" : "network";
-    } finally {
-      clearTimeout(timer);
-    }
+  fetch(task, method, url, millis, cache, redirect, ahead, patience, fields) {
+    task.asking = ask(task, method, url, millis, cache, redirect, ahead, fields);
+    if (!patience) return task.asking;
+    return Promise.race([task.asking, new Promise((resolve) => setTimeout(resolve, patience, "late"))]);
+  },
+  wait: (task) => task.asking,
+  async fallback(task, path) {
+    task.stored = await stored(path);
+    return task.stored ? headOf(task.stored) : "";
   },
   async respond(task, body, copy, status, fields, ...parts) {
     if (copy) task.copy = task[copy].clone();

@@ -4,22 +4,28 @@
 import routes from "tiercel:routes";
 import { isBroken, rescues, run } from "./core.js";
 import { fieldsOf, forgetOpened } from "./effects.js";
+import { file, isFile, lifecycleMessages, mend } from "./lifecycle.js";
+import { isPage, page } from "./navigation.js";
 import { change, replay } from "./writes.js";
 
 /** Whether a class covers a GET: the first route that fits tells. The table is generated from the policy. */
-function covers(text) {
-  const url = new URL(text);
-  return url.origin === location.origin && routes.find(([pattern]) => pattern.test(url.pathname))?.[1] === 1;
-}
-
-self.addEventListener("install", () => self.skipWaiting());
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+const covers = (url) =>
+  url.origin === location.origin && routes.find(([pattern]) => pattern.test(url.pathname))?.[1] === 1;
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  const url = new URL(request.url);
+  if (url.origin !== location.origin) return;
+  if (request.method !== "GET") {
+    if (!isBroken()) change(event);
+    return;
+  }
+  if (isFile(url) && !request.headers.has("range")) return event.respondWith(file(event, url.pathname));
+  if (!covers(url)) {
+    if (isPage(request, url)) event.respondWith(page(event));
+    return;
+  }
   if (isBroken()) return;
-  if (request.method !== "GET") return change(event);
-  if (!covers(request.url)) return;
   event.respondWith(
     new Promise((resolve, reject) => {
       const rescue = () => fetch(request).then(resolve, reject);
@@ -41,9 +47,10 @@ self.addEventListener("sync", (event) => event.tag === "tiercel:replay" && event
 
 /** What the page's SDK says, as a task. */
 const messages = {
+  ...lifecycleMessages,
   "tiercel:identify"({ user }, client, to) {
     forgetOpened();
-    return run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, to);
+    return Promise.all([run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, to), mend()]);
   },
   "tiercel:purge": ({ names }, _, to) => run(`purge\0${names.join("\n")}`, to),
   "tiercel:counters": (_, client, to) => run(`counters\0${client}`, to),
@@ -52,7 +59,7 @@ const messages = {
   "tiercel:replay": (_, client, { event, done }) => run(`replay\0${client}\0`, { event }).then(() => done()),
   "tiercel:opened": ({ scope }, client, { event }) => run(`opened\0${client}\0${scope}`, { event }),
   async "tiercel:warm"({ urls }, client, { event, done }) {
-    for (const url of urls) if (covers(url)) await run(`request\0${client}\0\0${url}\n`, { event });
+    for (const url of urls) if (covers(new URL(url))) await run(`request\0${client}\0\0${url}\n`, { event });
     done();
   },
 };

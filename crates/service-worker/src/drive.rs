@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use tiercel_core::exchange::{Body, Conclusion, Delivery, Fetch, Outcome, Piece, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{
+    Body, Conclusion, Delivery, Fetch, Outcome, Piece, Received, Resolved, Served, StoreAction,
+};
 use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Epoch, Facts, Purge, TagEpochs};
 use tiercel_core::meta::EntryMeta;
@@ -66,7 +68,17 @@ async fn follow(client: String, destination: String, head: RequestHead) {
             }
         },
     };
-    let outcome = network::fetch(fetch.request(), way.navigates()).await;
+    let patience = PURGED.with_borrow(|epochs| fetch.patience(epochs));
+    let outcome = match network::fetch(&fetch, way.navigates(), patience).await {
+        Some(outcome) => outcome,
+        None => match PURGED.with_borrow(|epochs| fetch.meanwhile(epochs, now())) {
+            Some(delivery) => {
+                way.respond(&delivery, "stored").await;
+                return way.store(fetch, network::late().await).await;
+            }
+            None => network::late().await,
+        },
+    };
     if matches!(&outcome, Outcome::Response(head) if head.status == 0) {
         // A redirect that the browser itself must follow; or what nobody may read: even whether it is an error is not known, so
         // it is not stored.
@@ -79,7 +91,13 @@ async fn follow(client: String, destination: String, head: RequestHead) {
     {
         return way.respond(&delivery, "").await;
     }
-    let Conclusion { delivery, store, .. } = conclude(fetch, outcome);
+    let fallback = fetch.fallback().filter(|_| matches!(outcome, Outcome::Failed(_)));
+    let Conclusion { mut delivery, store, .. } = conclude(fetch, outcome);
+    if let Some(path) = fallback.filter(|_| delivery.served == Served::Failed)
+        && let Some(shown) = store::fallback(path).await
+    {
+        delivery.shows(shown);
+    }
     let copy = match &store {
         StoreAction::Put(_) => "fetched",
         StoreAction::Freshen(_) => "stored",
@@ -131,11 +149,17 @@ impl Way {
         let key = fetch.key().map(|key| key.as_str().to_owned()).filter(|key| refreshing::begin(key, now()));
         let Some(key) = key else { return self.respond(delivery, "").await };
         self.respond(delivery, "stored").await;
-        let outcome = network::fetch(fetch.request(), self.navigates()).await;
+        if let Some(outcome) = network::fetch(&fetch, self.navigates(), None).await {
+            self.store(fetch, outcome).await;
+        }
+        refreshing::end(&key);
+    }
+
+    /// Does to the store what comes of a request whose answer nobody waits for.
+    async fn store(&self, fetch: Fetch<'static>, outcome: Outcome) {
         let store = conclude(fetch, outcome).store;
         let body = if matches!(store, StoreAction::Put(_)) { "fetched" } else { "copy" };
         self.act(store, body).await;
-        refreshing::end(&key);
     }
 
     /// Does to the store what the core says.

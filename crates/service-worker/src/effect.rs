@@ -11,7 +11,10 @@
 //! weigh    CACHE FIELD URL…                 length of the body and that field of each, a line each
 //! note     CACHE URL TEXT WITNESS           nothing, or why not: `gone` is the cache, `changed` where it has no WITNESS
 //! later    MILLIS                           nothing, or why not: after that time the task `save` is begun
-//! fetch    METHOD URL MILLIS CACHE REDIRECT FIELDS    the head, or why there is none; kept as `fetched`
+//! fetch    METHOD URL MILLIS CACHE REDIRECT AHEAD PATIENCE FIELDS    the head, or why there is none; kept as `fetched`.
+//!          With `AHEAD` what the browser has asked for already will do. After `PATIENCE` milliseconds `late`: then
+//! wait                                      the same, when it comes
+//! fallback PATH                             as `match`, of what was fetched when the worker was installed
 //! respond  BODY COPY STATUS FIELDS PART…    the length of what came from the store, if known; `COPY` is kept as `copy`
 //! tell     CLIENT URL STATUS RANGE AGE      nothing: the page is told what a media element got
 //! gone     CLIENT…                          those that are closed, a line each

@@ -197,7 +197,7 @@ async fn forget_closed(cache: &str) {
 }
 
 fn state() -> String {
-    format!("{}identity", engine().namespace(None).cache_prefix())
+    engine().namespace(None).identity()
 }
 
 fn url(client: &str) -> String {

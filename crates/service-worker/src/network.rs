@@ -1,20 +1,39 @@
 //! The way to the edge.
 
-use tiercel_core::exchange::{FetchFailure, OriginRequest, Outcome};
+use tiercel_core::exchange::{Fetch, FetchFailure, OriginRequest, Outcome};
+use tiercel_core::time::DeltaSeconds;
 
 use crate::{effect, queue};
 
-/// Asks the network. A navigation leaves redirects to the browser.
-pub(crate) async fn fetch(wanted: OriginRequest, navigates: bool) -> Outcome {
+/// Asks the network, for a page where it `navigates`: redirects are left to the browser then. `None`: it has not begun to
+/// answer in the time that [`Fetch::patience`] gives it, and [`late`] waits for it.
+pub(crate) async fn fetch(fetch: &Fetch<'_>, navigates: bool, patience: Option<DeltaSeconds>) -> Option<Outcome> {
+    let wanted = fetch.request();
+    let ahead = if navigates && fetch.is_network_first() { "1" } else { "" };
     let OriginRequest { head, timeout, revalidate } = wanted;
-    let millis = timeout.map(|timeout| timeout.get().saturating_mul(1000).to_string()).unwrap_or_default();
+    let [millis, patience] = [timeout, patience].map(|limit| limit.map(millis).unwrap_or_default());
     // The browser's own HTTP cache has lifetimes that are not ours.
     let cache = if revalidate { "no-cache" } else { "default" };
     let redirect = if navigates { "manual" } else { "follow" };
-    effect::want(&["fetch", &head.method, &head.target.url(), &millis, cache, redirect, &head.fields.to_text()]);
-    drop((head, millis));
+    let (url, fields) = (head.target.url(), head.fields.to_text());
+    effect::want(&["fetch", &head.method, &url, &millis, cache, redirect, ahead, &patience, &fields]);
+    drop((head, url, fields, millis, patience));
     let answer = effect::came().await;
-    match effect::head(&answer) {
+    (answer != "late").then(|| outcome(&answer))
+}
+
+/// What [`fetch`] did not wait for.
+pub(crate) async fn late() -> Outcome {
+    effect::want(&["wait"]);
+    outcome(&effect::came().await)
+}
+
+fn millis(limit: DeltaSeconds) -> String {
+    limit.get().saturating_mul(1000).to_string()
+}
+
+fn outcome(answer: &str) -> Outcome {
+    match effect::head(answer) {
         Some(head) => {
             queue::reached();
             Outcome::Response(head)

@@ -26,6 +26,12 @@ pub(crate) async fn get(cache: &str, key: &CacheKey) -> Found {
     Found::read(head, None)
 }
 
+/// What a class shows at `path` when all else fails; `None` when that is gone too.
+pub(crate) async fn fallback(path: &str) -> Option<ResponseHead> {
+    effect::want(&["fallback", path]);
+    effect::head(&effect::came().await)
+}
+
 /// Stores `body` as `plan` says, for `client` as long as that is `user`'s, within the budget of the class.
 pub(crate) async fn put(user: Option<&str>, plan: &PutPlan, body: &str, client: &str) {
     // Whoever asked may have logged out, or be another by now.
@@ -33,7 +39,7 @@ pub(crate) async fn put(user: Option<&str>, plan: &PutPlan, body: &str, client: 
         return;
     }
     let class = engine().policy().class(&plan.class);
-    let budget = class.and_then(|class| class.device).map(|device| device.budget).unwrap_or_default();
+    let budget = class.and_then(|class| class.device.as_ref()).map(|device| device.budget).unwrap_or_default();
     let length = if body == "-" { Some(0) } else { plan.length() };
     if !budget.admits(length.unwrap_or(0)) {
         return;

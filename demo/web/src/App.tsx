@@ -1,5 +1,6 @@
 import { Notices } from "./components/Notices";
 import { OfflineBanner } from "./components/OfflineBanner";
+import { ReleaseBanner } from "./components/ReleaseBanner";
 import { Shell } from "./components/Shell";
 import { SignIn } from "./components/SignIn";
 import { Logo } from "./components/icons";
@@ -21,6 +22,7 @@ export function App() {
           <Shell key={session.user.id} />
         </SignedInContext>
       )}
+      <ReleaseBanner />
       <Notices />
     </>
   );

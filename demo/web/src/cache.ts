@@ -5,6 +5,7 @@
  * which; each answer is written to the activity log.
  */
 
+import { follow } from "./release";
 import { open, register, type Result, type Tiercel } from "@tiercel/sdk";
 import { record } from "./activity";
 import { parseCacheStatus } from "./cache-status";
@@ -156,7 +157,7 @@ export class Worker {
 
   static async start(): Promise<Worker> {
     try {
-      const registration = await register({ url: "/sw.js" });
+      const registration = await register({ url: "/sw.js", onLifecycle: (event) => follow(event, () => registration) });
       registration?.onMessage(noteMessage);
       if (registration !== null) await controlled();
       return new Worker(registration);

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::entry::{self, StoredEntry};
 use super::fill::Fill;
 use super::receive::{self, normalised_query};
-use super::{Conclusion, Context, Delivery, Lookup, Outcome, StoreAction, deliver, sliced, unkeyed};
+use super::{Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, StoreAction, deliver, sliced, unkeyed};
 use crate::field::Fields;
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
@@ -227,6 +227,37 @@ impl<'e> Fetch<'e> {
         let found = fill.entry.iter().flat_map(|(entry, _)| entry.groups.iter().cloned());
         let tags = answer.map(|head| entry::tags(&self.context, fill.class, head)).unwrap_or_default();
         meta::groups(fill.key.name(), found.chain(tags).collect())
+    }
+
+    /// On a device, how long the network may take to begin its answer before what is stored goes out in its place
+    /// ([`Self::meanwhile`]), in seconds; `None` where nothing may.
+    #[must_use]
+    pub fn patience(&self, epochs: &TagEpochs) -> Option<DeltaSeconds> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        fill.class.device.as_ref()?.network_timeout.filter(|_| fill.serves_on_error(epochs))
+    }
+
+    /// What goes out while the network takes longer than [`Self::patience`]; the request goes on behind it. `None`: a
+    /// purge came between, and the answer must be waited for.
+    #[must_use]
+    pub fn meanwhile(&self, epochs: &TagEpochs, now: Timestamp) -> Option<Delivery> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        fill.stands_in(&self.context, FetchFailure::Timeout, None, epochs, now)
+    }
+
+    /// On a device, whether the network always comes first: then an answer that the browser asked for ahead is as good
+    /// as the one of [`Self::request`].
+    #[must_use]
+    pub fn is_network_first(&self) -> bool {
+        let Mode::Fill(fill) = &self.mode else { return false };
+        !self.is_part() && self.context.rules.lifetimes(fill.class).ttl == DeltaSeconds::ZERO
+    }
+
+    /// On a device, the path of what stands in where this fails and nothing stored does ([`Delivery::shows`]).
+    #[must_use]
+    pub fn fallback(&self) -> Option<&'e str> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        fill.class.device.as_ref()?.fallback.as_deref()
     }
 
     /// Judges what came back.

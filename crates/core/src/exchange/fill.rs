@@ -6,7 +6,7 @@ use super::deliver;
 use super::entry::{self, StoredEntry};
 use super::fetch::keep;
 use super::sliced::{self, Whole};
-use super::{Conclusion, Context, FetchFailure, PutPlan, Served, StoreAction};
+use super::{Conclusion, Context, Delivery, FetchFailure, PutPlan, Served, StoreAction};
 use crate::field::cache_groups;
 use crate::field::cache_status::CacheStatus;
 use crate::field::http_date;
@@ -255,12 +255,22 @@ impl Fill<'_> {
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
-        if !self.serves_on_error(epochs) {
-            return keep(deliver::failure(context, failure, self.status));
+        match self.stands_in(context, failure, status_code, epochs, now) {
+            Some(delivery) => keep(delivery),
+            None => keep(deliver::failure(context, failure, self.status)),
         }
-        let Some((entry, freshness)) = &self.entry else {
-            return keep(deliver::failure(context, failure, self.status));
-        };
+    }
+
+    /// What is stored, where it may be served in the place of the answer that did not come.
+    pub(super) fn stands_in(
+        &self,
+        context: &Context<'_>,
+        failure: FetchFailure,
+        status_code: Option<u16>,
+        epochs: &TagEpochs,
+        now: Timestamp,
+    ) -> Option<Delivery> {
+        let (entry, freshness) = self.entry.as_ref().filter(|_| self.serves_on_error(epochs))?;
         let on_device = !context.rules.tier.is_shared();
         let detail = match status_code {
             Some(_) => "stale-if-error",
@@ -270,7 +280,7 @@ impl Fill<'_> {
         let status =
             CacheStatus { fwd_status: status_code, ttl: Some(freshness.ttl()), ..self.status.clone() }.because(detail);
         let served = if detail == "offline" { Served::Offline } else { Served::Stale };
-        keep(deliver::stored(context, entry, status, served, deliver::Trust::Policy, now))
+        Some(deliver::stored(context, entry, status, served, deliver::Trust::Policy, now))
     }
 
     /// The statuses that RFC 5861 §4 counts as errors. Where the policy rules also 429: the origin will answer again
@@ -280,7 +290,7 @@ impl Fill<'_> {
     }
 
     /// A purge may have come since the entry was found.
-    fn serves_on_error(&self, epochs: &TagEpochs) -> bool {
+    pub(super) fn serves_on_error(&self, epochs: &TagEpochs) -> bool {
         let usable = |entry: &StoredEntry| epochs.purged(&entry.meta) != Some(Purge::Hard);
         self.entry.as_ref().is_some_and(|(entry, freshness)| usable(entry) && freshness.serves_on_error())
     }

@@ -192,6 +192,18 @@ impl Delivery {
         self.head.fields.set("cache-status", format!("{upstream}{}", self.status.member(&name)));
     }
 
+    /// Has a failure show what its class has for it: the head and the body of `fallback` under the status of the failure,
+    /// so that people see a picture or a page, and whoever asks by script what it is.
+    pub fn shows(&mut self, fallback: ResponseHead) {
+        let (upstream, name) = self.members();
+        let (upstream, name) = (upstream.to_owned(), name.to_owned());
+        self.status = self.status.clone().because("fallback");
+        self.head.fields = fallback.fields;
+        self.head.fields.set("cache-control", "no-store");
+        self.head.fields.set("cache-status", [&*upstream, &*self.status.member(&name)].concat());
+        self.body = Body::Stored;
+    }
+
     /// What goes out instead when the part that goes out first cannot be had.
     #[must_use]
     pub fn failed_in_part(&self, failure: FetchFailure) -> Self {

@@ -42,6 +42,8 @@ pub struct Policy {
     pub operators: Option<String>,
     /// How the edge works.
     pub edge: EdgeSettings,
+    /// The path of the page that stands in, offline, for navigations that no class and no event covers.
+    pub shell: Option<String>,
     /// The classes, in order of their names.
     pub classes: Vec<ResourceClass>,
     /// The events, in order of their names.
@@ -160,12 +162,16 @@ impl Lifetimes {
 }
 
 /// Where and how long the device keeps a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     /// Which store.
     pub store: Store,
     /// How long.
     pub lifetimes: Lifetimes,
+    /// How long the network may take to begin its answer before a stored one is served, in seconds.
+    pub network_timeout: Option<DeltaSeconds>,
+    /// The path of what stands in where neither the network nor the store has an answer.
+    pub fallback: Option<String>,
     /// How much.
     pub budget: Budget,
 }

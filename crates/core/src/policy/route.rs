@@ -84,7 +84,8 @@ impl Pattern {
         self.meets(other) && self.narrower(other) == other.narrower(self)
     }
 
-    fn meets(&self, other: &Self) -> bool {
+    /// Whether some path fits both patterns.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         let (mut a, mut b) = (self.0.iter(), other.0.iter());
         loop {
             match (a.next(), b.next()) {

@@ -254,13 +254,13 @@ macro_rules! choices {
 
 records! {
     Policy {
-        name, version, identity, bound, token, record_timeout, operators, edge, classes, events, routes, local,
+        name, version, identity, bound, token, record_timeout, operators, edge, shell, classes, events, routes, local,
     }
     ResourceClass {
         name, scope, authority, query, key, tags, browser, headers, edge, device, anonymous, timeout, max_body, slice,
     }
     Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }
-    Device { store, lifetimes, budget }
+    Device { store, lifetimes, network_timeout, fallback, budget }
     Budget { bytes, entries }
     LocalStore { name, max_entries, ttl }
     Event { name, query, facts, edge, device, wipe, purge, queued }

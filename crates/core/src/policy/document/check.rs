@@ -1,5 +1,6 @@
 //! What is wrong or unwise in a policy that can be read.
 
+mod device;
 mod limits;
 mod offline;
 
@@ -31,14 +32,21 @@ const RESERVED: [&str; 13] = [
     "vary",
 ];
 /// Warnings that a class may `allow`.
-const ALLOWABLE: [&str; 5] =
-    ["s-maxage-with-swr", "immutable-invalidated", "broad-public-class", "slice-unused", "slice-over-max-body"];
+const ALLOWABLE: [&str; 6] = [
+    "s-maxage-with-swr",
+    "immutable-invalidated",
+    "broad-public-class",
+    "slice-unused",
+    "slice-over-max-body",
+    "network-timeout-unused",
+];
 
 pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Findings) {
     overlaps(document, policy, findings);
     limits::invalidation(policy, findings);
     limits::operators(policy, findings);
     limits::edge(policy, findings);
+    device::shell(policy, findings);
     for (class, (name, doc)) in policy.classes.iter().zip(&document.classes) {
         let at = join("/classes", name);
         scope(class, doc, &at, policy, findings);
@@ -46,6 +54,7 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Finding
         headers(class, doc, &at, findings);
         lifetimes(class, doc, &at, policy, findings);
         limits::slice(class, doc, &at, findings);
+        device::class(class, doc, &at, findings);
         limits::budget(class, &at, findings);
         for id in doc.allow.keys().filter(|id| !ALLOWABLE.contains(&id.as_str())) {
             let at = join(&join(&at, "allow"), id);

@@ -46,6 +46,7 @@ pub(super) fn compile(document: &Document, findings: &mut Findings) -> Policy {
         record_timeout: document.invalidation.record_timeout.map_or(DeltaSeconds::new(15), |s| s.0),
         operators: document.operators.as_ref().map(|doc| doc.path.clone().unwrap_or_else(|| "/api/cache".into())),
         edge: document.edge.as_ref().map_or_else(EdgeSettings::default, settings),
+        shell: document.app.as_ref().and_then(|doc| doc.shell.clone()),
         classes: Vec::new(),
         events: Vec::new(),
         routes: Vec::new(),
@@ -235,6 +236,8 @@ fn device(doc: &ClassDoc) -> Option<Device> {
             stale_if_error: keep,
             keep,
         },
+        network_timeout: device.network_timeout.map(|s| s.0),
+        fallback: device.fallback.clone(),
         budget: Budget { bytes: device.max_bytes.map(|s| s.0), entries: device.max_entries },
     })
 }

@@ -11,13 +11,9 @@ use crate::tier::Tier;
 /// the whole path (ECMAScript, dot matches all), and whether the Service Worker stores the class that it leads to.
 #[must_use]
 pub fn coverage(policy: &Policy) -> Vec<(String, bool)> {
-    let stores = |leads_to| match leads_to {
-        LeadsTo::Class(index) => policy.classes.get(index).is_some_and(|c| Tier::ServiceWorker.lifetimes(c).is_some()),
-        LeadsTo::Event(_) => false,
-    };
     let router = policy.class_router();
     let routes = router.tried("GET").filter_map(|index| policy.routes.get(index));
-    let mut table: Vec<_> = routes.map(|route| (expression(&route.pattern), stores(route.leads_to))).collect();
+    let mut table: Vec<_> = routes.map(|route| (expression(&route.pattern), stores(policy, route.leads_to))).collect();
     // What is tried last and answers nothing tells nothing.
     while table.last().is_some_and(|(_, covered)| !covered) {
         table.pop();
@@ -55,7 +51,7 @@ pub fn needs_origin_rules(policy: &Policy) -> bool {
 /// for browsers. Every visitor downloads the rest.
 #[must_use]
 pub fn for_service_worker(mut policy: Policy) -> Policy {
-    (policy.identity, policy.operators) = (None, None);
+    (policy.identity, policy.operators, policy.shell) = (None, None, None);
     policy.events.clear();
     policy.local.clear();
     policy.routes.retain(|route| matches!(route.leads_to, LeadsTo::Class(_)));
@@ -72,7 +68,16 @@ pub fn for_service_worker(mut policy: Policy) -> Policy {
     policy
 }
 
-fn expression(pattern: &Pattern) -> String {
+/// Whether the Service Worker stores what a route leads to.
+pub(super) fn stores(policy: &Policy, leads_to: LeadsTo) -> bool {
+    match leads_to {
+        LeadsTo::Class(index) => policy.classes.get(index).is_some_and(|c| Tier::ServiceWorker.lifetimes(c).is_some()),
+        LeadsTo::Event(_) => false,
+    }
+}
+
+/// The paths that fit a pattern, as a regular expression.
+pub(super) fn expression(pattern: &Pattern) -> String {
     let mut text = "^".to_owned();
     for (at, segment) in pattern.0.iter().enumerate() {
         text.push('/');

@@ -116,17 +116,21 @@ fn class_row(policy: &Policy, index: usize, class: &ResourceClass) -> Vec<String
                 [write_span(ttl), window(stale_while_revalidate), window(stale_if_error), window(keep)].join(" / ")
             }
         },
-        class.device.map_or_else(|| "never".to_owned(), device),
+        class.device.as_ref().map_or_else(|| "never".to_owned(), device),
     ]
 }
 
-fn device(Device { store, lifetimes, budget }: Device) -> String {
+fn device(Device { store, lifetimes, network_timeout, fallback, budget }: &Device) -> String {
     let store = match store {
         Store::CacheStorage => "Cache Storage",
         Store::IndexedDb => "IndexedDB",
     };
     let windows = [write_span(lifetimes.ttl), window(lifetimes.stale_while_revalidate), window(lifetimes.keep)];
-    format!("{store} {}{}", windows.join(" / "), most(budget).map(|most| format!(", {most}")).unwrap_or_default())
+    let patience = network_timeout.map(|limit| format!(", a stored answer after {}", write_span(limit)));
+    let fallback = fallback.as_ref().map(|path| format!(", else {}", code(path)));
+    let most = most(*budget).map(|most| format!(", {most}"));
+    let more: String = [patience, fallback, most].into_iter().flatten().collect();
+    format!("{store} {}{more}", windows.join(" / "))
 }
 
 /// How much is kept, in words; `None` where there is no limit.
@@ -211,9 +215,12 @@ fn rules(rules: &[PurgeRule]) -> String {
 }
 
 fn names(policy: &Policy) -> String {
-    let mut out = "\n## Names on the device\n\nFor the user `abc123`; other ids are escaped to letters, digits, `-`, `.` and `%XX`.\n".to_owned();
+    let mut out = policy.shell.as_ref().map_or_else(String::new, |shell| {
+        format!("\nOffline, {} stands in for navigations that no class and no event covers.\n", code(shell))
+    });
+    out.push_str("\n## Names on the device\n\nFor the user `abc123`; other ids are escaped to letters, digits, `-`, `.` and `%XX`.\n");
     let namespace = Namespace::new(&policy.name, Some("abc123"));
-    let caches = policy.classes.iter().filter(|c| c.device.is_some_and(|d| d.store == Store::CacheStorage));
+    let caches = policy.classes.iter().filter(|c| c.device.as_ref().is_some_and(|d| d.store == Store::CacheStorage));
     let caches = caches.map(|c| (c.name.clone(), namespace.cache(&c.name, policy.version)));
     let database = [("IndexedDB database".to_owned(), namespace.database())].into_iter();
     let rows = database.chain(caches.map(|(class, name)| (format!("cache of {}", code(&class)), name)));

@@ -5,6 +5,7 @@ mod compile;
 mod coverage;
 mod describe;
 mod identity;
+mod lifecycle;
 pub mod model;
 pub mod place;
 mod units;
@@ -15,6 +16,7 @@ use serde_path_to_error::Segment;
 pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, needs_origin_rules, triggers};
 pub(crate) use describe::most;
 pub use describe::{describe, reference};
+pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};
 pub(crate) use units::{write_size, write_span};
 
 use super::Policy;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 pub use super::units::{Size, Span};
 pub use settings::{
-    AlgorithmDoc, EdgeSettingsDoc, IdentityDoc, IntrospectionDoc, InvalidationDoc, LocalDoc, MemoryDoc, MemoryLimits,
-    OperatorsDoc, TokenDoc,
+    AlgorithmDoc, AppDoc, EdgeSettingsDoc, IdentityDoc, IntrospectionDoc, InvalidationDoc, LocalDoc, MemoryDoc,
+    MemoryLimits, OperatorsDoc, TokenDoc,
 };
 
 /// A Tiercel cache policy: one table of lifetimes for the edge, the Service Worker and the client SDK.
@@ -40,6 +40,9 @@ pub struct Document {
     /// How the edge works.
     #[serde(default, deserialize_with = "super::units::object")]
     pub edge: Option<EdgeSettingsDoc>,
+    /// The app that runs in the browser.
+    #[serde(default, deserialize_with = "super::units::object")]
+    pub app: Option<AppDoc>,
     /// What is cached: one entry for requests that are treated alike.
     pub classes: BTreeMap<String, ClassDoc>,
     /// What changes data, and what must then not be served any more.
@@ -228,6 +231,12 @@ pub struct DeviceLifetimes {
     pub stale_while_revalidate: Option<Span>,
     /// After `ttl`: kept for this long, to be served offline (default `90d`).
     pub keep: Option<Span>,
+    /// Network first, but not at any price (`cache-storage` only): when the network has not begun its answer by then,
+    /// a stored one is served, and the network's is stored when it comes.
+    pub network_timeout: Option<Span>,
+    /// The path of what is shown where neither the network nor the store has an answer, such as
+    /// `"/images/offline.svg"` (`cache-storage` only). It is fetched when the Service Worker is installed.
+    pub fallback: Option<String>,
     /// Most that is kept of the class for one user; what was not used for longest makes room, and what is larger than all of it is not
     /// stored (default: what the browser allows). Only in `cache-storage`.
     pub max_bytes: Option<Size>,

@@ -40,7 +40,7 @@ pub(super) fn slice(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &
             "leave `slice` out, or set the lifetimes with \"authority\": \"policy\"",
         );
     }
-    if class.edge.is_none() && class.device.is_none_or(|d| d.store != Store::CacheStorage) {
+    if class.edge.is_none() && class.device.as_ref().is_none_or(|d| d.store != Store::CacheStorage) {
         warn(
             doc,
             findings,
@@ -63,13 +63,13 @@ pub(super) fn slice(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &
 }
 
 pub(super) fn budget(class: &ResourceClass, at: &str, findings: &mut Findings) {
-    let Some(Device { store, budget, .. }) = class.device else { return };
+    let Some(Device { store, budget, .. }) = &class.device else { return };
     let at = join(at, "device");
     let limits = [("max-bytes", budget.bytes), ("max-entries", budget.entries)];
     let mut error = |field: &str, message: &str, help: &str| {
         findings.error("bad-budget", &join(&at, field), message, help);
     };
-    if store == Store::IndexedDb
+    if *store == Store::IndexedDb
         && let Some((field, _)) = limits.iter().find(|(_, limit)| limit.is_some())
     {
         let message = format!("only a class in `cache-storage` has `{field}`");

@@ -17,13 +17,14 @@ pub(super) const EXAMPLE: &str = include_str!("example.jsonc");
 pub(super) const INTROSPECTED: &str = include_str!("introspected.jsonc");
 
 /// Where each object of the schema stands in the example.
-const EXAMPLES: [(&str, &str); 13] = [
+const EXAMPLES: [(&str, &str); 14] = [
     ("IdentityDoc", "/identity"),
     ("IntrospectionDoc", "/identity/introspection"),
     ("InvalidationDoc", "/invalidation"),
     ("EdgeSettingsDoc", "/edge"),
     ("MemoryLimits", "/edge/memory"),
     ("OperatorsDoc", "/operators"),
+    ("AppDoc", "/app"),
     ("ClassDoc", "/classes/cart"),
     ("EdgeLifetimes", "/classes/photo/edge"),
     ("DeviceLifetimes", "/classes/photo/device"),

@@ -102,6 +102,15 @@ pub struct OperatorsDoc {
     pub path: Option<String>,
 }
 
+/// The app that runs in the browser.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AppDoc {
+    /// The page that stands in, offline, for navigations that no class and no event covers, such as `"/index.html"`.
+    /// It is one of the files that `cargo xtask build --precache DIR` puts into the Service Worker.
+    pub shell: Option<String>,
+}
+
 /// How the edge works.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
