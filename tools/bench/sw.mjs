@@ -42,12 +42,16 @@ function serve(script) {
   const answer = ({ url }) => {
     if (url === "/sw.js") return ["text/javascript", script, {}];
     // A page that is isolated has a clock of 5 µs, others one of 100 µs.
-    if (url === "/bench") return ["text/html", "<!doctype html><link rel=icon href=data:,>", isolated];
+    if (url === "/bench") return ["text/html", Buffer.from("<!doctype html><link rel=icon href=data:,>"), isolated];
     return url.endsWith("/thumbnail") || url === ASSET ? ["image/webp", THUMBNAIL, {}] : ["video/mp4", FILM, {}];
   };
   const server = createServer((request, response) => {
     const [type, body, more] = answer(request);
-    response.writeHead(200, { "Content-Type": type, "Content-Length": body.length, ETag: '"1"', ...more }).end(body);
+    const [, first = 0, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+    const end = Math.min(+(last ?? Infinity) + 1, body.length);
+    const part = last ? { "Content-Range": `bytes ${first}-${end - 1}/${body.length}` } : {};
+    const head = { "Content-Type": type, "Content-Length": end - first, ETag: '"1"', ...more, ...part };
+    response.writeHead(last ? 206 : 200, head).end(body.subarray(+first, end));
   });
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
@@ -61,19 +65,20 @@ const inPage = {
       await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
     }
   },
-  /** Until it is stored, which is not when it has been answered. */
+  /** Until all of it is stored, which is not when it has been answered. */
   async store(urls) {
-    await Promise.all(urls.map(async (url) => (await fetch(url)).arrayBuffer()));
-    for (const url of urls) {
-      const kept = async () => {
-        for (const name of await caches.keys()) {
-          const keys = await (await caches.open(name)).keys();
-          if (keys.length >= urls.length) return true;
-        }
-        return false;
-      };
-      while (!(await kept())) await new Promise((next) => setTimeout(next, 20));
-    }
+    const bytes = async () => {
+      let sum = 0;
+      for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) sum += (await (await cache.match(request)).blob()).size;
+      }
+      return sum;
+    };
+    const before = await bytes();
+    const bodies = await Promise.all(urls.map(async (url) => (await fetch(url)).blob()));
+    const sum = bodies.reduce((sum, { size }) => sum + size, before);
+    while ((await bytes()) < sum) await new Promise((next) => setTimeout(next, 20));
   },
   async hits(url, count) {
     const times = [];

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::field::push_number;
 use crate::slice::Slicing;
+use crate::text;
 
 pub use shard::{SHARDS, Shard};
 
@@ -30,6 +31,8 @@ const LONGEST_VALUE: usize = 200;
 pub(crate) const ABSENT: &str = "*";
 /// Separates a key from the digest of its variant. An escaped value never holds it.
 const VARIANT: char = '!';
+/// Begins the part that names a slice. A variant's is hexadecimal: no `s` is in it.
+const SLICE: &str = "!s";
 /// Where keys live as URLs: `.invalid` never resolves (RFC 6761 §6.4).
 const BASE: &str = "https://tiercel.invalid/";
 
@@ -107,7 +110,20 @@ impl CacheKey {
     pub(crate) fn slice(&self, validator: &str, slicing: Slicing, index: u64) -> Self {
         let cut = format!("{}/{}/{validator}", slicing.length(), slicing.complete());
         let digest = hex(&Sha256::digest(cut.as_bytes())[..8]);
-        Self { text: format!("{}{VARIANT}s{digest}-{index}", self.text) }
+        Self { text: format!("{}{SLICE}{digest}-{index}", self.text) }
+    }
+
+    /// What the keys of all slices of this entry's body begin with, of whatever version.
+    #[must_use]
+    pub fn slices(&self) -> Self {
+        Self { text: [&self.text, SLICE].concat() }
+    }
+
+    /// Of a slice: what the keys of all slices of its version begin with.
+    #[must_use]
+    pub fn version(&self) -> Self {
+        let end = text::rfind(&self.text, "-").map_or(self.text.len(), |at| at + 1);
+        Self { text: text::upto(&self.text, end).to_owned() }
     }
 
     /// The key that an entry says it was stored under.

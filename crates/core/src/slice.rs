@@ -57,6 +57,16 @@ impl Slicing {
         Some(ByteRange { first, last: first.saturating_add(self.length - 1).min(self.complete - 1) })
     }
 
+    /// The slice that holds the first byte of `wanted`, with what to take of it; `None` past the end.
+    #[must_use]
+    pub fn first_of(self, wanted: ByteRange) -> Option<SlicePart> {
+        let last = wanted.last.min(self.complete - 1);
+        let index = wanted.first / self.length;
+        let start = index * self.length;
+        let take = ByteRange { first: wanted.first - start, last: last.checked_sub(start)?.min(self.length - 1) };
+        (wanted.first <= last).then_some(SlicePart { index, take })
+    }
+
     /// The slices that hold `wanted`, in order, with what to take of each. Bytes past the end are left out.
     ///
     /// ```
@@ -97,6 +107,7 @@ mod tests {
             }
             let expected: Vec<u64> = (wanted.first..=wanted.last).filter(|at| *at < complete).collect();
             prop_assert_eq!(found, expected);
+            prop_assert_eq!(slicing.first_of(wanted), slicing.covering(wanted).next());
         }
 
         /// Every byte is in exactly one slice.

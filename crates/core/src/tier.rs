@@ -32,6 +32,12 @@ impl Tier {
         !matches!(self, Self::ServiceWorker | Self::Sdk)
     }
 
+    /// Whether long bodies are kept in slices: where there are bodies, and not records.
+    #[must_use]
+    pub const fn keeps_slices(self) -> bool {
+        !matches!(self, Self::Sdk)
+    }
+
     /// The lifetimes of a class here; `None` when this tier does not store it.
     #[must_use]
     pub fn lifetimes(self, class: &ResourceClass) -> Option<Lifetimes> {

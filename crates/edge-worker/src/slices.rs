@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 
+use tiercel_core::engine::Tier;
 use tiercel_core::exchange::{Delivery, FetchFailure, Found, Piece, PutPlan, SliceFailure, Sliced};
 use tiercel_core::field::server_timing::Phase;
 use tiercel_core::flights::Role;
@@ -78,7 +79,7 @@ pub(crate) async fn send(
             convert::response(&delivery, Some(body))
         }
         Err(failure) => {
-            let mut delivery = delivery.failed_in_part(failure);
+            let mut delivery = Delivery::failed_in_part(failure, Tier::Edge);
             way.took(Phase::Origin, since);
             way.timed(&mut delivery);
             convert::response(&delivery, None)

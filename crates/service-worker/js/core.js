@@ -3,6 +3,7 @@
 import { bytes } from "tiercel:wasm";
 import { identity } from "tiercel:app";
 import { effects, open } from "./effects.js";
+import { left } from "./slices.js";
 
 /** The exports of the wasm. Started by the first request or message that needs it. */
 let core;
@@ -52,7 +53,8 @@ function step(task, text) {
 
 /** Begins a task for an event and does what it wants until it has ended; resolves with the task. The verbs find in it what they need. */
 export async function run(text, means) {
-  const task = { ...means, number: (tasks += 1), ends: [] };
+  const anew = () => run(`again${text.slice(text.indexOf("\0"))}`, means);
+  const task = { ...means, number: (tasks += 1), ends: [], anew };
   if (!core) await (booting ??= boot());
   try {
     for (let words = step(task.number, text); words; ) {
@@ -61,6 +63,7 @@ export async function run(text, means) {
       words = step(task.number, came instanceof Promise ? await came : came);
     }
   } finally {
+    left(task);
     for (const end of task.ends) end();
   }
   return task;

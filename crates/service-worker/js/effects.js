@@ -2,6 +2,7 @@
 
 import { stored } from "./lifecycle.js";
 import { run } from "./core.js";
+import { land, slices } from "./slices.js";
 
 export const fieldsOf = (headers) => {
   let text = "";
@@ -9,7 +10,7 @@ export const fieldsOf = (headers) => {
   return text;
 };
 
-const headOf = ({ status, headers }) => `${status}\n${fieldsOf(headers)}`;
+export const headOf = ({ status, headers }) => `${status}\n${fieldsOf(headers)}`;
 
 /** Pairs, of which the browser makes headers once: an object of them would be copied. */
 export function headersFrom(text) {
@@ -35,6 +36,9 @@ export function open(name) {
   return known.cache;
 }
 
+/** One that could not be read. */
+export const forget = (name) => opened.delete(name);
+
 /** Caches may be deleted and made anew: what is read next is opened anew. */
 export const forgetOpened = () => opened.clear();
 
@@ -46,8 +50,17 @@ export function reopen(name) {
 
 function bodyOf(task, body) {
   if (body === "-") return null;
+  if (body === "slice") return task.slices[0];
   return body[0] === "=" ? body.slice(1) : task[body].body;
 }
+
+/** A body that fails when it is longer than so many bytes. */
+const within = (most, body) => body.pipeThrough(new TransformStream({
+  transform(chunk, controller) {
+    if ((most -= chunk.length) < 0) throw new RangeError("The body is longer than its class allows.");
+    controller.enqueue(chunk);
+  },
+}));
 
 /** What went wrong with writing, as a text; the page never hears of it. */
 export const tried = (promise) => promise.then((said) => said ?? "", (error) => {
@@ -80,6 +93,7 @@ async function ask(task, method, url, millis, cache, redirect, ahead, fields) {
 const COUNTED = ["hits", "misses", "stale", "bytesServed", "evictions", "entries", "bytes"];
 
 export const effects = {
+  ...slices,
   async match(task, cache, url) {
     try {
       task.stored = await (await open(cache)).match(url);
@@ -98,11 +112,14 @@ export const effects = {
       return "";
     }
   },
-  put(task, cache, url, body, status, fields) {
-    const response = new Response(bodyOf(task, body), { status, headers: headersFrom(fields) });
+  put(task, cache, url, body, status, fields, most) {
+    const content = bodyOf(task, body);
+    const isStream = content instanceof ReadableStream;
+    const init = { status, headers: headersFrom(fields) };
+    const response = new Response(most && isStream ? within(+most, content) : content, init);
     // Where the quota is exceeded, that is known when the body has been read.
-    task.again = response.clone();
-    return tried(reopen(cache).then((writable) => writable.put(url, response)));
+    task.again = isStream ? response.clone() : { body: content };
+    return tried(reopen(cache).then((writable) => writable.put(url, response))).finally(() => land(task, cache + url));
   },
   delete: (_, cache, ...urls) =>
     tried(reopen(cache).then((writable) => Promise.all(urls.map((url) => writable.delete(url)))).then(() => "")),
@@ -155,21 +172,29 @@ export const effects = {
   },
   async respond(task, body, copy, status, fields, ...parts) {
     if (copy) task.copy = task[copy].clone();
+    // What passes as it comes may take longer than anyone should wait for it.
+    if (body === "fetched") land(task);
     if (!task.respond) return "";
     if (!+status) {
       task.respond(task[body]);
       return "";
     }
     let content;
-    if (body === "parts") {
+    if (body === "parts" || body === "slices") {
       // A slice of a blob is read alone, however large the whole is.
-      const blob = await task.stored.blob();
-      content = new Blob(parts.map((part) => (part[0] === "=" ? part.slice(1) : blob.slice(...part.split("-")))));
+      const whole = body === "parts" && (await task.stored.blob());
+      let at = 0;
+      const cut = (part) => (whole || task.slices[at++]).slice(...part.split("-"));
+      content = new Blob(parts.map((part) => (part[0] === "=" ? part.slice(1) : cut(part))));
+    } else if (body === "stream") {
+      const { readable, writable } = new TransformStream();
+      task.sink = writable;
+      content = readable;
     } else {
       // A blob goes out without a step through this script for each piece, as a stream of it would not.
       content = body === "stored" ? await task.stored.blob() : bodyOf(task, body);
     }
-    task.respond(new Response(content, { status, headers: headersFrom(fields) }));
+    task.respond(new Response(content, { status, headers: headersFrom(fields) }), body === "stream");
     return `${content?.size ?? ""}`;
   },
   async tell(_, client, url, cacheStatus, range, age) {

@@ -12,6 +12,12 @@ import { change, replay } from "./writes.js";
 const covers = (url) =>
   url.origin === location.origin && routes.find(([pattern]) => pattern.test(url.pathname))?.[1] === 1;
 
+/**
+ * How long an event waits for a stream, in milliseconds. Browsers end a worker whose event takes too long (Chromium after
+ * five minutes), and a film takes longer; the stream itself keeps the worker from being idle.
+ */
+const LONGEST = 240_000;
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
@@ -30,14 +36,18 @@ self.addEventListener("fetch", (event) => {
     new Promise((resolve, reject) => {
       const rescue = () => fetch(request).then(resolve, reject);
       rescues.add(rescue);
-      const respond = (response) => {
+      let free;
+      const freed = new Promise((resolve) => { free = resolve; });
+      const respond = (response, isStream) => {
         rescues.delete(rescue);
         resolve(response);
+        if (isStream) setTimeout(free, LONGEST);
       };
       const head = `${request.url}\n${fieldsOf(request.headers)}`;
       const task = run(`request\0${event.clientId}\0${request.destination}\0${head}`, { event, respond });
       // Where something fails before it has an answer, the network has one.
-      event.waitUntil(task.catch((error) => console.error("Tiercel:", error)).finally(() => rescues.delete(rescue) && rescue()));
+      const ended = task.catch((error) => console.error("Tiercel:", error)).finally(() => rescues.delete(rescue) && rescue());
+      event.waitUntil(Promise.race([ended, freed]));
     }),
   );
 });

@@ -4,7 +4,8 @@
 //! ```text
 //! match    CACHE URL                        the stored head, or nothing; the tier keeps the response as `stored`
 //! read     CACHE URL…                       the stored texts, a line each
-//! put      CACHE URL BODY STATUS FIELDS     nothing, or why not: `quota`; the body is kept as `again`
+//! put      CACHE URL BODY STATUS FIELDS MOST    nothing, or why not: `quota`; the body is kept as `again`. `MOST`: a stream
+//!          fails when it has more bytes
 //! delete   CACHE URL…                       nothing, or why not
 //! caches                                    the names of all caches, a line each
 //! list     CACHE URL                        the URLs of all entries, a line each; SEPARATOR; the stored text of that one
@@ -16,6 +17,7 @@
 //! wait                                      the same, when it comes
 //! fallback PATH                             as `match`, of what was fetched when the worker was installed
 //! respond  BODY COPY STATUS FIELDS PART…    the length of what came from the store, if known; `COPY` is kept as `copy`
+//! again                                     nothing: the task was begun anew, with `again` in front, and has ended
 //! tell     CLIENT URL STATUS RANGE AGE      nothing: the page is told what a media element got
 //! gone     CLIENT…                          those that are closed, a line each
 //! done                                      nothing: whoever sent the message is told
@@ -37,8 +39,26 @@
 //! remains                                   nothing: the browser is asked to come again
 //! ```
 //!
+//! For bodies in slices (`js/slices.js`):
+//!
+//! ```text
+//! lead     CACHE URL MILLIS       nothing: whoever wants the same waits for this task from now on, until it puts it, ends, or
+//!                                 says `land`; or it has waited itself for the one that was first
+//! land                            nothing: nobody waits for this task any more
+//! slices   CACHE URL…             for each, with NUL between: nothing, or its length and its head; kept as `slices`
+//! have     MILLIS CACHE URL       the same of one; where there is nothing, `lead` and a second look come first
+//! drop                            nothing: nobody wants the body of `fetched`
+//! ready                           nothing when the stream's reader wants more, or `gone`
+//! write    TEXT                   nothing: it goes into the stream
+//! pass     FROM TO                nothing, or `gone`: these bytes of the first of `slices` have gone into the stream
+//! take     LENGTH MILLIS FROM TO  nothing, or `broken` where the body of `fetched` has another length, or nothing came of it
+//!                                 for so long; it is the first of `slices` then, and these bytes went into the stream
+//! close                           nothing: the stream ends. One that is not closed breaks off with its task.
+//! ```
+//!
 //! A head is its status and its fields, a line for each name and each value. `BODY` is `stored`, `fetched`, `copy`,
-//! `again`, `parts`, `-` for none, or `=` and the text.
+//! `again` (what could not be put), `slice` (the first of `slices`), `parts` of what is stored, `slices`, `stream`, `-` for none,
+//! or `=` and the text.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -62,7 +82,7 @@ pub(crate) fn want(words: &[&str]) {
 }
 
 /// What came of what this task wanted last.
-pub(crate) fn came() -> impl Future<Output = String> {
+pub(crate) fn came() -> impl Future<Output = String> + use<> {
     let mut is_asked = false;
     poll_fn(move |_| {
         if is_asked {
@@ -71,6 +91,12 @@ pub(crate) fn came() -> impl Future<Output = String> {
         is_asked = true;
         Poll::Pending
     })
+}
+
+/// Both at once.
+pub(crate) fn ask(words: &[&str]) -> impl Future<Output = String> + use<> {
+    want(words);
+    came()
 }
 
 /// What came of what the task that goes on now had wanted.

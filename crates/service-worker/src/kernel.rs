@@ -92,19 +92,19 @@ fn begin(text: &str) -> Task {
         ("write", client, request) => Box::pin(queue::write(client.to_owned(), request.to_owned())),
         ("replay", client, _) => Box::pin(queue::replay(client.to_owned())),
         ("opened", client, scope) => Box::pin(reports::opened(client.to_owned(), scope.to_owned())),
-        (_, client, request) => {
+        (word, client, request) => {
             let (destination, head) = request.split_once(effect::SEPARATOR).unwrap_or_default();
             let (url, fields) = head.split_once('\n').unwrap_or_default();
             // Always: the core's feature `mutations` is left out.
             let head = RequestHead::new("GET", url, effect::fields(fields));
-            Box::pin(answered(client.to_owned(), destination.to_owned(), head))
+            Box::pin(answered(client.to_owned(), destination.to_owned(), head, word == "again"))
         }
     }
 }
 
 /// Answers, and then sees to what waits for a network.
-async fn answered(client: String, destination: String, head: RequestHead) {
-    drive::answer(client, destination, head).await;
+async fn answered(client: String, destination: String, head: RequestHead, is_again: bool) {
+    drive::answer(client, destination, head, is_again).await;
     queue::look().await;
 }
 

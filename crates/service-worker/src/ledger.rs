@@ -35,6 +35,8 @@ struct Book {
     is_whole: bool,
     /// Whether it is written in the cache.
     is_written: bool,
+    /// Whether it may be: a write of it has begun.
+    is_begun: bool,
     /// Counts what makes a list of the cache untrue that was begun before.
     turn: u32,
     is_changed: bool,
@@ -120,7 +122,7 @@ pub(crate) async fn is_ready(cache: &str, url: &str, meta: &EntryMeta) -> bool {
         return false;
     }
     let misleads = with(cache, |book| {
-        let misleads = book.inventory.misleads(url, meta);
+        let misleads = (book.is_written || book.is_begun) && book.inventory.misleads(url, meta);
         if misleads {
             book.inventory.forget(url);
         }
@@ -185,7 +187,7 @@ async fn write(cache: &str) -> bool {
         return false;
     }
     let (text, witness) = with(cache, |book| {
-        book.is_changed = false;
+        (book.is_changed, book.is_begun) = (false, true);
         let entry = book.inventory.any().filter(|_| !book.is_written);
         let witness = entry.map_or(INDEX, |kept| &kept.url).to_owned();
         (book.inventory.write(&book.counters), witness)

@@ -2,7 +2,7 @@
 //!
 //! The core decides; this crate says what to do with the browser, and `js/effects.js` does it. Between the two there is
 //! nothing but text: no object of the browser's enters the wasm. `kernel` holds the way in and out, `effect` what can
-//! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `ledger` what is in it, `network` the way to
+//! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `ledger` what is in it, `slices` a long body in parts, `network` the way to
 //! the edge, `identity` knows whose page is asking. `mutation` hears what was changed, `queue` keeps what could not be sent,
 //! `reports` tells the pages what became of it.
 
@@ -18,6 +18,7 @@ mod network;
 mod queue;
 mod refreshing;
 mod reports;
+mod slices;
 mod store;
 
 use std::sync::OnceLock;

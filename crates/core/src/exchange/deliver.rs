@@ -13,6 +13,7 @@ use crate::head::ResponseHead;
 use crate::policy::{ResourceClass, Scope};
 use crate::principal::{CredentialSource, Principal};
 use crate::semantics::{condition, freshness};
+use crate::tier::Tier;
 use crate::time::Timestamp;
 
 /// An answer from the store.
@@ -106,26 +107,22 @@ pub(super) fn passed(context: &Context<'_>, mut head: ResponseHead, status: Cach
 
 /// No answer came, and nothing stored can stand in.
 pub(super) fn failure(context: &Context<'_>, failure: FetchFailure, status: CacheStatus) -> Delivery {
-    let (code, text) = match failure {
-        FetchFailure::Network if !context.rules.tier.is_shared() => {
-            (504, "There is no connection, and nothing usable is stored.")
-        }
-        failure => gateway(failure),
-    };
+    let (code, text) = gateway(failure, context.rules.tier);
     answer(context, code, status.because(failure.token()), text)
 }
 
-/// The same in the middle of an answer that was found, where there is no context any more. `name` is the cache's.
-pub(super) fn gateway_failure(failure: FetchFailure, name: &str, status: CacheStatus) -> Delivery {
-    let (code, text) = gateway(failure);
+/// The same in the middle of an answer that was found, where there is no context any more.
+pub(super) fn failure_in_part(failure: FetchFailure, tier: Tier, status: CacheStatus) -> Delivery {
+    let (code, text) = gateway(failure, tier);
     let mut head = ResponseHead { status: code, fields: plain_text() };
-    head.fields.set("cache-status", status.member(name));
+    head.fields.set("cache-status", status.member(tier.cache_name()));
     let body = Body::Text(format!("{text}\n"));
     Delivery { head, body, status, served: Served::Failed, is_repeatable: false, same_until: None }
 }
 
-const fn gateway(failure: FetchFailure) -> (u16, &'static str) {
+const fn gateway(failure: FetchFailure, tier: Tier) -> (u16, &'static str) {
     match failure {
+        FetchFailure::Network if !tier.is_shared() => (504, "There is no connection, and nothing usable is stored."),
         FetchFailure::Timeout => (504, "The origin did not answer in time, and nothing usable is stored."),
         FetchFailure::Network => (502, "The origin cannot be reached, and nothing usable is stored."),
     }

@@ -126,6 +126,12 @@ impl<'e> Fetch<'e> {
         self.key().filter(|_| self.context.request.method == "GET" && !self.is_part())
     }
 
+    /// Whether a slice is asked for, so that others may have it from the store before all that this client wants has come.
+    #[must_use]
+    pub fn wants_slice(&self) -> bool {
+        self.slice().is_some()
+    }
+
     /// Looks again instead, after waiting for another request for [`Self::shared_key`]; `None` for what is passed on.
     #[must_use]
     pub fn look_again(self) -> Option<Lookup<'e>> {

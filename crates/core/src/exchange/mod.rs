@@ -23,6 +23,7 @@ use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
 use crate::text;
+use crate::tier::Tier;
 use crate::time::{DeltaSeconds, Timestamp};
 
 pub use entry::{Found, StoredEntry};
@@ -206,10 +207,8 @@ impl Delivery {
 
     /// What goes out instead when the part that goes out first cannot be had.
     #[must_use]
-    pub fn failed_in_part(&self, failure: FetchFailure) -> Self {
-        let (_, name) = self.members();
-        let status = CacheStatus::forward(Forward::Partial).because(failure.token());
-        deliver::gateway_failure(failure, name, status)
+    pub fn failed_in_part(failure: FetchFailure, tier: Tier) -> Self {
+        deliver::failure_in_part(failure, tier, CacheStatus::forward(Forward::Partial).because(failure.token()))
     }
 
     /// The members of `Cache-Status` before ours, and the name in ours.

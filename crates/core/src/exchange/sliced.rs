@@ -18,6 +18,7 @@ use crate::meta::{self, EntryMeta};
 use crate::policy::{ResourceClass, Scope};
 use crate::semantics::{storable, validate, vary};
 use crate::slice::{SlicePart, Slicing};
+use crate::tier::Tier;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// A piece of a body that is put together.
@@ -42,6 +43,9 @@ pub struct Sliced {
     request: OriginRequest,
     class: String,
     scope: Scope,
+    tier: Tier,
+    /// On a device: whether the class tells every browser `no-store`.
+    tells_browsers: bool,
     retention: DeltaSeconds,
     tags: Vec<String>,
     writes: Writes,
@@ -76,9 +80,21 @@ impl Sliced {
         self.pieces.iter().map(Piece::length).sum()
     }
 
+    /// The name of the class, which names the cache on a device.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
     /// The slices that hold `bytes`, with what to take of each.
     pub fn parts(&self, bytes: ByteRange) -> impl Iterator<Item = SlicePart> + use<> {
         self.slicing.covering(bytes)
+    }
+
+    /// What of the first slice that holds any of `bytes`; `None` past the end.
+    #[must_use]
+    pub fn first_part(&self, bytes: ByteRange) -> Option<SlicePart> {
+        self.slicing.first_of(bytes)
     }
 
     /// Length of a slice in bytes; zero past the end.
@@ -91,6 +107,20 @@ impl Sliced {
     #[must_use]
     pub fn is_fetched(&self, index: u64) -> bool {
         self.fetched == Some(index)
+    }
+
+    /// Whether one of its slices was just fetched.
+    #[must_use]
+    pub fn has_fetched(&self) -> bool {
+        self.fetched.is_some()
+    }
+
+    /// Whether what was found is the head of this version.
+    #[must_use]
+    pub fn is_of(&self, found: &Found) -> bool {
+        found.entry().is_some_and(|entry| {
+            entry.meta.slices == Some(self.slicing) && Version::of(&entry.head.fields).as_ref() == Some(&self.version)
+        })
     }
 
     /// The key of a slice.
@@ -118,7 +148,7 @@ impl Sliced {
         let (Some(entry), Some(range)) = (found.entry(), self.slicing.range(index)) else { return false };
         let is_it = entry.meta.key == self.key(index).as_str() && entry.length == Some(range.len());
         let is_doubtful = epochs.are_unreadable() && self.scope == Scope::User;
-        let is_older = || self.writes.hit(&entry.groups, entry.meta.requested);
+        let is_older = || self.tier.is_shared() && self.writes.hit(&entry.groups, entry.meta.requested);
         is_it && !is_doubtful && !is_older() && epochs.purged(&entry.meta) != Some(Purge::Hard)
     }
 
@@ -162,8 +192,8 @@ impl Sliced {
         }
         let plan = self.plan(index, requested, now);
         let is_fresh = EntryMeta::of(&plan.head.fields).is_some_and(|meta| epochs.purged(&meta).is_none());
-        let may_be_stored = storable::judge_slice(self.scope, &head.fields).is_ok();
-        Ok(Some(plan).filter(|_| is_fresh && may_be_stored))
+        let verdict = storable::judge_slice(self.scope, self.tier.is_shared(), self.tells_browsers, &head.fields);
+        Ok(Some(plan).filter(|_| is_fresh && verdict.is_ok()))
     }
 
     /// How a slice is stored.
@@ -219,7 +249,7 @@ impl Version {
 
 /// The slice that a request for an unknown body asks for: the one where the client's range begins.
 pub(super) fn first_wanted(class: &ResourceClass, context: &Context<'_>) -> Option<ByteRange> {
-    let length = class.slice.filter(|_| context.rules.tier.is_shared() && context.request.method == "GET")?;
+    let length = class.slice.filter(|_| context.rules.tier.keeps_slices() && context.request.method == "GET")?;
     let index = context.fields().get("range").and_then(range::begins_at).unwrap_or(0) / length;
     let first = index.checked_mul(length)?;
     Some(ByteRange { first, last: first.checked_add(length - 1)? })
@@ -307,6 +337,8 @@ impl Whole<'_> {
             request,
             class: class.name.clone(),
             scope: class.scope,
+            tier: context.rules.tier,
+            tells_browsers: !context.rules.tier.is_shared() && storable::tells_browsers(class),
             retention: context.rules.lifetimes(class).retention(),
             tags: self.tags,
             writes: context.writes.clone(),

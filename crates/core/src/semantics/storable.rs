@@ -125,14 +125,29 @@ pub fn judge_stored(
     }
 }
 
-/// Judges a part of a body whose head is stored, for the shared store of a class of this scope: the origin may have
-/// come to say otherwise since.
+/// Judges a part of a body whose head is stored, for a class of this scope: the origin may have come to say otherwise
+/// since. `shared` is the edge; `tells_browsers`, whether the class tells every browser `no-store`.
 ///
 /// # Errors
 /// The reason why it must not be stored.
-pub fn judge_slice(scope: Scope, part: &Fields) -> Result<(), NoStoreReason> {
+pub fn judge_slice(scope: Scope, shared: bool, tells_browsers: bool, part: &Fields) -> Result<(), NoStoreReason> {
     is_for_all(part)?;
-    may_be_kept(scope, &CacheControl::of(part))
+    match shared {
+        true => may_be_kept(scope, &CacheControl::of(part)),
+        false => past_the_edge(tells_browsers, part),
+    }
+}
+
+/// Whether the class tells every browser `no-store`.
+pub fn tells_browsers(class: &ResourceClass) -> bool {
+    says_no_store(class.browser.as_deref().unwrap_or(""))
+}
+
+/// What came through the edge has the policy's own header on it, or `no-store` where the edge had a doubt: an expired
+/// session, a cookie in the answer. Only a class that tells all browsers so means the device.
+fn past_the_edge(tells_browsers: bool, fields: &Fields) -> Result<(), NoStoreReason> {
+    let is_doubt = fields.all("cache-control").any(says_no_store) && !tells_browsers;
+    if is_doubt { Err(NoStoreReason::ResponseNoStore) } else { Ok(()) }
 }
 
 /// The policy says that the class is cacheable. An origin that says `no-store`, or `private` on what the
@@ -142,11 +157,7 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
         return Err(NoStoreReason::Status);
     }
     if !shared {
-        // What came through the edge has the policy's own header on it, or `no-store` where the edge had a doubt:
-        // an expired session, a cookie in the answer. Only a class that tells all browsers so means the device.
-        let says_so = says_no_store(class.browser.as_deref().unwrap_or(""));
-        let is_doubt = response.fields.all("cache-control").any(says_no_store) && !says_so;
-        return if is_doubt { Err(NoStoreReason::ResponseNoStore) } else { Ok(()) };
+        return past_the_edge(tells_browsers(class), &response.fields);
     }
     may_be_kept(class.scope, &CacheControl::of(&response.fields))
 }

@@ -66,7 +66,12 @@ pub(crate) struct Edge {
 
 impl Edge {
     pub(crate) fn new(policy: &str, film: Film) -> Self {
-        let (engine, origin) = (engine(policy, Tier::Edge), Origin::new(film));
+        Self::at(Tier::Edge, policy, film)
+    }
+
+    /// The same in another tier.
+    pub(crate) fn at(tier: Tier, policy: &str, film: Film) -> Self {
+        let (engine, origin) = (engine(policy, tier), Origin::new(film));
         Self { engine, store: HashMap::new(), epochs: TagEpochs::new(), now: START, origin }
     }
 
@@ -200,7 +205,7 @@ impl Edge {
             Body::Sliced(sliced) => match self.pump(&mut delivery, &sliced, reply) {
                 Ok(sent) => sent,
                 Err(failure) => {
-                    delivery = delivery.failed_in_part(failure);
+                    delivery = Delivery::failed_in_part(failure, self.engine.tier());
                     (Vec::new(), false)
                 }
             },

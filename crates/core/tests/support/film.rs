@@ -26,7 +26,7 @@ pub(crate) fn policy(slice: Option<u64>, more: &str) -> String {
     format!(
         r#"{{ "name": "shop", "version": 1, "classes": {{ "film": {{
             "match": "GET /films/:id", "scope": "public", "key": "film:{{id}}", "tags": ["all:films"],
-            "browser": "public, max-age=60", "device": "never", "max-body": "1MB", {slice}{more}
+            "browser": "public, max-age=60", "device": {{ "store": "cache-storage", "ttl": "1h" }}, "max-body": "1MB", {slice}{more}
             "edge": {{ "ttl": "1h", "stale-if-error": "1d" }}
         }} }} }}"#
     )
