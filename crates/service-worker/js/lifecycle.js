@@ -76,8 +76,9 @@ self.addEventListener("activate", (event) => {
     const old = (await caches.keys()).filter((name) => ours.test(name) && !current.test(name));
     await Promise.all(old.map((name) => caches.delete(name)));
   };
-  // A browser that asks ahead for what the router answers without the worker asks in vain.
-  const asks = preload && (self.InstallEvent?.prototype.addRoutes || !files.some(([, paths]) => paths[0].endsWith("/")));
+  // Only where there is a router: what it answers is not asked for ahead in vain. And in Firefox, which has none, a navigation
+  // fails with what was asked for ahead, whatever the worker answers.
+  const asks = preload && self.InstallEvent?.prototype.addRoutes;
   const ahead = self.registration.navigationPreload;
   event.waitUntil(Promise.allSettled([tidy(), asks ? ahead?.enable() : ahead?.disable(), isFirst && self.clients.claim()]));
 });
