@@ -1,4 +1,4 @@
-//! The runtime's `Headers` ⇄ the core's `Fields`, for every tier. They cross as one text: a crossing for every field takes
+//! The runtime's `Headers` ⇄ the core's `Fields`. They cross as one text: a crossing for every field takes
 //! half as long again, and more code.
 
 use tiercel_core::field::Fields;

@@ -116,10 +116,21 @@ impl Engine {
             Query::Listed(names) => receive::write_query(names, params),
             Query::All => params.get(QUERY).map(str::to_owned),
         };
-        Some(match query {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        })
+        Some(with_query(path, query))
+    }
+
+    /// Method, path and query of the request that causes `event` with `params`; `None` when there is no such event, a
+    /// parameter of its path is missing, or its trigger is any method.
+    #[must_use]
+    pub fn locate_event(&self, event: &str, params: &Params) -> Option<(&str, String)> {
+        let policy = self.policy();
+        let index = policy.events.iter().position(|e| e.name == event)?;
+        let routes = policy.routes.iter().filter(|r| r.leads_to == LeadsTo::Event(index));
+        let ways =
+            routes.filter_map(|r| Some((r.pattern.params().count(), r.method.as_deref()?, r.pattern.path(params)?)));
+        let (_, method, path) = ways.max()?;
+        let query = receive::write_query(&policy.events.get(index)?.query, params);
+        Some((method, with_query(path, query)))
     }
 
     /// The names of `user`'s local stores.
@@ -132,5 +143,12 @@ impl Engine {
     #[must_use]
     pub fn invalidate(&self, event: &DomainEvent, facts: &Facts) -> Invalidation {
         self.0.invalidate(event, facts)
+    }
+}
+
+fn with_query(path: String, query: Option<String>) -> String {
+    match query {
+        Some(query) => [path, query].join("?"),
+        None => path,
     }
 }

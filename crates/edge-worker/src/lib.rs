@@ -22,6 +22,8 @@ mod issuer;
 mod memory;
 mod operator;
 mod origin;
+#[path = "../../shared/pointer.rs"]
+mod pointer;
 mod ready;
 mod runtime;
 mod send;

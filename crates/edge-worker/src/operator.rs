@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 
 use crate::convert;
-use crate::facts::strings_at;
+use crate::pointer::strings_at;
 use crate::runtime::{Context, Env, Result};
 use crate::{engine, epochs};
 

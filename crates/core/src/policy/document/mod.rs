@@ -8,6 +8,7 @@ mod identity;
 mod lifecycle;
 pub mod model;
 pub mod place;
+mod types;
 mod units;
 
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -17,6 +18,7 @@ pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, needs_origin_rul
 pub(crate) use describe::most;
 pub use describe::{describe, reference};
 pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};
+pub use types::{javascript, typescript};
 pub(crate) use units::{write_size, write_span};
 
 use super::Policy;
