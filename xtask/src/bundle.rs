@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tiercel_core::policy::{
     Policy,
-    document::{coverage, needs_origin_rules, triggers},
+    document::{coverage, javascript, needs_origin_rules, triggers, typescript},
 };
 
 use crate::{
@@ -72,7 +72,7 @@ pub(crate) fn service_worker(
     Ok(vec![out.to_path_buf()])
 }
 
-/// The client SDK: the hand-written package around the bound wasm, which lies in its `pkg/`.
+/// The client SDK: the hand-written package around the bound wasm, which lies in its `pkg/`, and what `policy` names.
 ///
 /// # Errors
 /// Those of the tools.
@@ -83,9 +83,18 @@ pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Ve
         ensure!(facade.join("package.json").is_file(), "the SDK has no {}/package.json", facade.display());
         clear(out)?;
         copy_tree(&facade, out)?;
-        copy_tree(&bound.dir, &out.join("pkg"))
+        copy_tree(&bound.dir, &out.join("pkg"))?;
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            copy(&workspace.path(licence), &out.join(licence))?;
+        }
+        let text = fs::read_to_string(policy).with_context(|| format!("cannot read {}", policy.display()))?;
+        write_generated(&out.join("policy.d.ts"), typescript(&text))?;
+        write_generated(&out.join("policy.js"), javascript(&text))
     })?;
-    Ok(vec![out.join("index.js"), out.join("pkg/tiercel_sdk.js"), out.join("pkg/tiercel_sdk_bg.wasm")])
+    let mut shipped = files_below(out)?;
+    shipped.retain(|file| file.extension().is_some_and(|extension| extension == "js" || extension == "wasm"));
+    shipped.sort();
+    Ok(shipped)
 }
 
 /// The demo's page, with a Service Worker at its root that keeps it. Needs the SDK in `dist`; `wasm` is the Service
@@ -130,6 +139,11 @@ fn plain_import(bound: &Bound) -> Result<()> {
     );
     fs::write(&path, script.replacen("import source ", "import ", 1))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_generated(file: &Path, text: Option<String>) -> Result<()> {
+    let text = text.context("the policy has errors")?;
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn clear(dir: &Path) -> Result<()> {

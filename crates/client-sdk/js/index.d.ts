@@ -1,11 +1,53 @@
-/** How good an answer is. `offline`: an old copy, because the network is away. */
+import type { Classes, Events, LocalStores, policy } from "./policy.js";
+
+export { register } from "./register.js";
+export type { LifecycleEvent, Registration, RegisterOptions, Replayed } from "./register.js";
+
+/** How good an answer is. `offline`: an old copy, because the network is away. `fallback_revoked`: what stands in for data whose account is no longer connected. */
 export type Status = "fresh" | "stale" | "offline" | "fallback_revoked";
 
 /** Who answered. `device` is IndexedDB; the others are read from the response's `Cache-Status`. */
 export type Source = "device" | "edge" | "origin" | "service-worker";
 
-/** Parameters of a class or an event, by their names in the policy. `userId` is filled in. */
-export type Params = Record<string, string | undefined>;
+/** A class of the policy that pages read. */
+export type ClassName = keyof Classes & string;
+
+/** An event of the policy. */
+export type EventName = keyof Events & string;
+
+/** A store of the policy that only the device has. */
+export type LocalName = keyof LocalStores & string;
+
+/** What may be left out may also be `undefined`. */
+type Given<P> = P extends unknown ? { [K in keyof P]: {} extends Pick<P, K> ? P[K] | undefined : P[K] } : never;
+
+/** The parameters of a class, by their names in the policy. `userId` is filled in. */
+export type Params<C extends ClassName> = Given<Classes[C]>;
+
+/** The parameters of an event, by their names in the policy. `userId` is filled in. */
+export type EventParams<E extends EventName> = Given<Events[E]>;
+
+/**
+ * What the bodies of the classes are, for the app to say; a class that is not in it is `unknown`.
+ * ```ts
+ * declare module "@tiercel/sdk" {
+ *   interface Data { "user-files": { files: File[] } }
+ * }
+ * ```
+ */
+export interface Data {}
+
+/** What the local stores hold, for the app to say as it does {@link Data}; a store that is not in it holds `unknown`. */
+export interface LocalData {}
+
+/** The body of a class, as {@link Data} says. */
+export type DataOf<C extends ClassName> = C extends keyof Data ? Data[C] : unknown;
+
+/** The values of a local store, as {@link LocalData} says. */
+export type LocalDataOf<S extends LocalName> = S extends keyof LocalData ? LocalData[S] : unknown;
+
+/** `params`, which may be left out where none is required, and what follows them. */
+export type WithParams<P, Rest extends unknown[]> = {} extends P ? [params?: P, ...rest: Rest] : [params: P, ...rest: Rest];
 
 /** Data, and how it came. */
 export interface Result<T> {
@@ -21,6 +63,8 @@ export interface Result<T> {
   cacheStatus: string | null;
   /** What the user should know, such as that an account must be connected again. */
   warning?: string;
+  /** `data` has changes that the server has not confirmed yet. */
+  optimistic?: true;
 }
 
 export interface GetOptions<T> {
@@ -32,6 +76,122 @@ export interface GetOptions<T> {
   reload?: boolean;
 }
 
+/**
+ * A change that is shown before the origin has confirmed it. `update` makes the new data of a copy of the old; it may be
+ * called again, on newer data: what is there already must not come twice.
+ */
+export type OptimisticChange = {
+  [C in ClassName]: { class: C; update: (data: DataOf<C>) => DataOf<C> } & ({} extends Params<C> ? { params?: Params<C> } : { params: Params<C> });
+}[ClassName];
+
+/** What a mutation sends, beside the event's parameters. */
+export interface MutateRequest {
+  /** Goes as JSON; strings, `Blob`, `FormData`, `URLSearchParams`, buffers and streams go as they are. */
+  body?: unknown;
+  headers?: HeadersInit;
+  /** Ends the request; nobody then knows whether the origin has done it. */
+  signal?: AbortSignal;
+  /** Shown at once to readers and subscribers of this cache, and taken back when the mutation fails. Never stored. */
+  optimistic?: OptimisticChange[];
+}
+
+/** What a mutation sends. */
+export type MutateOptions<E extends EventName> = MutateRequest & ({} extends EventParams<E> ? { params?: EventParams<E> } : { params: EventParams<E> });
+
+/** `options`, which may be left out where the event requires no parameter. */
+export type MutateArgs<E extends EventName> = {} extends EventParams<E> ? [options?: MutateOptions<E>] : [options: MutateOptions<E>];
+
+/** What came of a mutation. */
+export interface MutateResult {
+  /** The JSON body, a `text/plain` one as a string, `null` where there is none. */
+  data: unknown;
+  /** The HTTP status. */
+  status: number;
+  /** There is no network: the Service Worker sends it later. */
+  queued: boolean;
+}
+
+/** A store of the policy's `local`, of this user on this device. In memory where IndexedDB is missing, full or broken. */
+export interface LocalStore<T> {
+  /** `undefined` where there is none, or its `ttl` is over. */
+  get(key: string): Promise<T | undefined>;
+  /**
+   * Stores a copy. The oldest entries beyond `max-entries` go.
+   * @throws {TiercelError} `bad-value` for what cannot be copied (`structuredClone`)
+   */
+  set(key: string, value: T): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** The newest first. */
+  entries(options?: { limit?: number }): Promise<[key: string, value: T][]>;
+  clear(): Promise<void>;
+  /**
+   * Hears the key of every change, in any tab; `null` when the store was cleared.
+   * @returns a function that ends the subscription
+   */
+  subscribe(listener: (key: string | null) => void): () => void;
+}
+
+/** A read or a mutation that came to an end. */
+export interface Decision {
+  /** When, in epoch milliseconds. */
+  at: number;
+  /** What was read. */
+  class?: ClassName;
+  /** What was changed. */
+  event?: EventName;
+  /** But for `userId`. */
+  params: Record<string, string | undefined>;
+  /** It was the refresh behind a stale answer. */
+  behind?: true;
+  status: Status | "done" | "queued" | "failed";
+  /** Who answered; `null` where nobody did. */
+  source: Source | null;
+  /** Why, as a stable token; of a failure the error's `code`. */
+  reason: string;
+  /** Seconds since the origin made what was read. */
+  age: number | null;
+  /** How long it took, in milliseconds. */
+  ms: number;
+}
+
+/** What is stored under one key. */
+export interface Stored {
+  key: string;
+  class: ClassName;
+  /** Seconds since the origin made it. */
+  age: number;
+  fresh: boolean;
+  /** When it is dropped, in epoch milliseconds. */
+  expires: number;
+  /** The length of its JSON, in characters. */
+  bytes: number;
+}
+
+/** What `{policy}:cache-invalidate` says, on `window`. */
+export interface Invalidation {
+  event?: EventName | null;
+  /** What was dropped: the SDK says it. */
+  names?: string[];
+  /** The event's parameters: an app says them, and the SDK then drops what the policy says. */
+  params?: Record<string, string | undefined>;
+}
+
+/** What became of the reads of one class since `open`, in this page. */
+export interface Counters {
+  /** Answered by the device, fresh. */
+  hits: number;
+  /** Answered by the network. */
+  misses: number;
+  /** Answered by the device, old, with a refresh behind it. */
+  stale: number;
+  /** Answered by the device because the network was away, at once or in the refresh behind a stale answer. */
+  offline: number;
+  /** What the device had was confirmed by a 304. */
+  revalidated: number;
+  /** Not answered. */
+  errors: number;
+}
+
 /** One user's cache. */
 export interface Tiercel {
   readonly user: string | null;
@@ -41,22 +201,49 @@ export interface Tiercel {
    * one refresh runs, which `onUpdate` and subscribers hear of.
    * @throws {TiercelError} when no tier has an answer
    */
-  get<T>(cls: string, params?: Params, options?: GetOptions<T>): Promise<Result<T>>;
+  get<C extends ClassName>(cls: C, ...rest: WithParams<Params<C>, [options?: GetOptions<DataOf<C>>]>): Promise<Result<DataOf<C>>>;
 
   /**
    * Hears of every new answer to a read, from any tab; `null` says that it was invalidated: read again.
    * @returns a function that ends the subscription
    * @throws {TiercelError} when the policy has no such class or a parameter is missing
    */
-  subscribe(cls: string, params: Params, listener: (result: Result<unknown> | null) => void): () => void;
+  subscribe<C extends ClassName>(cls: C, params: Params<C>, listener: (result: Result<DataOf<C>> | null) => void): () => void;
+
+  /**
+   * Sends what triggers an event: method and path come from the policy and `params`. What the answer makes untrue is
+   * dropped as by {@link Tiercel.invalidate}. It is sent once: no failure makes it go again.
+   * @throws {TiercelError} when the origin refuses it or cannot be reached; what was shown of it is taken back
+   */
+  mutate<E extends EventName>(event: E, ...options: MutateArgs<E>): Promise<MutateResult>;
 
   /**
    * An event of the policy happened: what it makes untrue is dropped here, in other tabs and in the Service Worker.
    * An app may also dispatch `CustomEvent("{policy}:cache-invalidate", { detail: { event, params } })`; the SDK
    * dispatches the same with `detail: { event, names }` when something was dropped.
+   *
+   * A parameter that is left out widens what is dropped.
    * @throws {TiercelError} when the policy has no such event
    */
-  invalidate(event: string, params?: Params): Promise<void>;
+  invalidate<E extends EventName>(event: E, params?: Partial<EventParams<E>>): Promise<void>;
+
+  /** A local store of the policy. Its methods reject with `unknown-store` where there is none of that name. */
+  local<S extends LocalName>(store: S): LocalStore<LocalDataOf<S>>;
+
+  /** What became of the reads of each class. */
+  counters(): Promise<Record<string, Counters>>;
+
+  /**
+   * Hears of every read and mutation, and of the refreshes behind stale answers.
+   * @returns a function that ends it
+   */
+  onDecision(listener: (decision: Decision) => void): () => void;
+
+  /** What is stored, for people who look: it reads everything. */
+  stored(): Promise<Stored[]>;
+
+  /** Drops what is stored under `key`, in every tab; subscribers hear `null`. */
+  remove(key: string): Promise<void>;
 
   /** Deletes this user's database and caches and ends this cache, here and in other tabs. Works offline. */
   logout(): Promise<void>;
@@ -70,8 +257,8 @@ export class TiercelError extends Error {
   readonly name: "TiercelError";
   /**
    * Stable: `network-failure`, `timeout`, `http-error`, `not-json`, `not-the-owner`, `no-credential`, `closed`,
-   * `logged-out`, `bad-user`, `bad-params`, `unknown-class`, `unknown-event`, `missing-parameter`, `load-failed`,
-   * `register-failed`, …
+   * `logged-out`, `bad-user`, `bad-params`, `bad-value`, `unknown-class`, `unknown-event`, `unknown-store`,
+   * `missing-parameter`, `not-a-mutation`, `load-failed`, `register-failed`, …
    */
   readonly code: string;
   /** The HTTP status, where there is one. */
@@ -85,6 +272,15 @@ export interface OpenOptions {
   user: string | null;
   /** Where the API is; default: the page's origin. */
   baseUrl?: string;
+  /**
+   * How often a read is repeated after a broken connection or a 429, 502, 503 or 504; default 2, 0 is never. The pauses
+   * double from 0.3 s or are what `Retry-After` says; together they last no longer than the class's `timeout`.
+   */
+  retry?: number;
+  /** Ask for what is subscribed to and stale when the user comes back to the page; default true. */
+  refetchOnFocus?: boolean;
+  /** Ask for what is subscribed to and stale when the connection is back; default true. */
+  refetchOnReconnect?: boolean;
 }
 
 /**
@@ -93,56 +289,6 @@ export interface OpenOptions {
  */
 export function open(options: OpenOptions): Promise<Tiercel>;
 
-export interface RegisterOptions {
-  /** The worker's script; default `/sw.js`. */
-  url?: string;
-  /**
-   * For an app whose requests carry `Authorization`: its value now, for mutations that waited for a network. It is asked for
-   * when they are sent, and never stored. An empty text is none: they wait on.
-   */
-  credential?: (user: string) => string | Promise<string>;
-  /** Hears what becomes of the worker and of its later versions, from the registration on. */
-  onLifecycle?: (event: LifecycleEvent) => void;
+declare global {
+  interface WindowEventMap extends Record<`${typeof policy}:cache-invalidate`, CustomEvent<Invalidation>> {}
 }
-
-/** What a page hears of mutations that had to wait for a network, by {@link Registration.onMessage}. */
-export interface Replayed {
-  /** Sent and done; or given up: refused with a 4xx, failed too often, or a week old. */
-  type: "tiercel:replayed" | "tiercel:replay-failed";
-  url: string;
-  method: string;
-  /** The status of the last answer; 0 where there was none. */
-  status: number;
-}
-
-/** What has become of a version of the worker. */
-export interface LifecycleEvent {
-  /**
-   * `installed`: it has all it needs. `waiting`: an older version is still at work; {@link Registration.activate} changes
-   * that. `activated`: it is at work. `controlling`: it answers this page from now on; after an update the page may
-   * reload to be of the same version. `redundant`: it was replaced, or could not be installed.
-   */
-  type: "installed" | "waiting" | "activated" | "controlling" | "redundant";
-  /** Whether an older version was at work before it. */
-  isUpdate: boolean;
-}
-
-export interface Registration {
-  /** Tells the worker whose page this is; resolves when it knows. */
-  identify(user: string | null): Promise<void>;
-  /** Hears the worker's messages. Returns a function that ends it. */
-  onMessage(listener: (message: unknown) => void): () => void;
-  /** Looks for a new version now; browsers do so on navigations. Whether there is one, that is installing or waits. */
-  update(): Promise<boolean>;
-  /** Has the version that waits go to work, in all tabs. Whether it does; `false` also where none waits. */
-  activate(): Promise<boolean>;
-  /** Has the worker answer this page too, which was loaded without it (by a forced reload). */
-  claim(): Promise<void>;
-}
-
-/**
- * Registers the Service Worker and waits until it controls the page. On the first visit it is told what the page has
- * loaded without it, so that the app opens offline from then on. `null` where there are no Service Workers.
- * @throws {TiercelError} `register-failed`
- */
-export function register(options?: RegisterOptions): Promise<Registration | null>;

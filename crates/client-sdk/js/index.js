@@ -2,6 +2,11 @@
 
 import load, { Client } from "./pkg/tiercel_sdk.js";
 import { TiercelError, typed } from "./error.js";
+import { Decisions } from "./decisions.js";
+import { sender, textOf } from "./host.js";
+import { Layers } from "./optimistic.js";
+import { tokensOf } from "./seen.js";
+import { onGivenUp, onWake, tellWorker } from "./wake.js";
 
 export { TiercelError };
 export { register } from "./register.js";
@@ -19,42 +24,233 @@ function loaded() {
   return loading;
 }
 
-export async function open({ user, baseUrl = globalThis.location.origin }) {
+/** How often a read is repeated, unless the app says otherwise. */
+const RETRY = 2;
+
+export async function open({ user, baseUrl = globalThis.location.origin, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
   await loaded();
-  return new Cache(user, attempt(() => Client.open(user, new URL(baseUrl, globalThis.location?.href).href)));
+  const base = new URL(baseUrl, globalThis.location?.href).href;
+  // What the wasm holds must not hold the cache: one that the app lets go of closes by itself.
+  const state = { isOpen: true, layers: new Layers(), watches: new Set(), stop: () => {} };
+  let send;
+  const host = {
+    send: (wanted, readers, signal) => send(wanted, readers, signal),
+    tell: tellWorker,
+    ended(forGood) {
+      state.isOpen = false;
+      state.stop();
+      state.layers.clear();
+      if (forGood) state.seen.forget();
+    },
+    replayed(method, url, at) {
+      const layer = state.layers.waiting(method, url);
+      if (layer) state.layers.done(layer, at);
+    },
+  };
+  const client = attempt(() => Client.open(user, base, host));
+  state.seen = tokensOf(client.scope);
+  send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen });
+  return new Cache(user, client, state, { focus: refetchOnFocus, reconnect: refetchOnReconnect });
 }
 
 class Cache {
   #client;
+  #state;
+  #wake;
+  #decisions = new Decisions();
 
-  constructor(user, client) {
+  constructor(user, client, state, wake) {
     this.user = user;
     this.#client = client;
+    this.#state = state;
+    this.#wake = wake;
     Object.freeze(this);
   }
 
   async get(cls, params, { signal, onUpdate, reload = false } = {}) {
     signal?.throwIfAborted();
-    const update = onUpdate && ((result) => signal?.aborted || onUpdate(result));
-    return unlessAborted(settled(this.#client.get(cls, params, reload, update)), signal);
+    const asked = { class: cls, params, began: performance.now() };
+    const update = (raw) => {
+      this.#decisions.refreshed(asked, raw);
+      if (onUpdate && !signal?.aborted) onUpdate(this.#shown(cls, params, raw));
+    };
+    const reading = settled(this.#client.get(cls, params, reload, update, signal ?? null));
+    reading.then(
+      (raw) => this.#decisions.read(asked, raw),
+      (error) => this.#decisions.read(asked, null, error),
+    );
+    return this.#shown(cls, params, await unlessAborted(reading, signal));
   }
 
   subscribe(cls, params, listener) {
-    const id = attempt(() => this.#client.subscribe(cls, params, listener));
-    return () => this.#client.unsubscribe(id);
+    const key = attempt(() => this.#client.key(cls, params));
+    const watch = { cls, params, key, listener, last: null };
+    const id = attempt(() => this.#client.subscribe(cls, params, (raw) => this.#told(watch, raw)));
+    const { watches } = this.#state;
+    if (watches.size === 0) this.#watch();
+    watches.add(watch);
+    return () => {
+      this.#client.unsubscribe(id);
+      watches.delete(watch);
+      if (watches.size === 0) this.#state.stop();
+    };
+  }
+
+  async mutate(event, { params, body, headers, signal, optimistic = [] } = {}) {
+    signal?.throwIfAborted();
+    const { layers } = this.#state;
+    const asked = { event, params, began: performance.now() };
+    const abort = new AbortController();
+    const stop = () => abort.abort(signal.reason);
+    const fields = new Headers(headers);
+    const asIs = isSentAsItIs(body);
+    if (!asIs && !fields.has("content-type")) fields.set("content-type", "application/json");
+    // Before anything is shown or sent: a wrong class, or a body that is none.
+    const keyed = optimistic.map((change) => ({ ...change, key: attempt(() => this.#client.key(change.class, change.params)) }));
+    const content = asIs ? body : JSON.stringify(body);
+    const changes = keyed.filter(({ key }) => key !== undefined);
+    const layer = layers.add(changes.map(({ key, update }) => [key, update]));
+    this.#tell(changes);
+    signal?.addEventListener("abort", stop);
+    try {
+      const { at, method, url, ...answer } = await settled(this.#client.mutate(event, params, textOf(fields), content, abort));
+      if (answer.queued) {
+        layers.waits(layer, method, url);
+      } else {
+        layers.done(layer, at);
+        this.#renew(changes);
+      }
+      this.#decisions.mutated(asked, answer);
+      return answer;
+    } catch (error) {
+      this.#decisions.mutated(asked, null, error);
+      this.#undo(layer);
+      // Without an answer nobody knows whether it was done.
+      if (error.status === null || error.status >= 500) this.#renew(changes);
+      throw signal?.aborted ? signal.reason : error;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
   }
 
   async invalidate(event, params) {
     await settled(this.#client.invalidate(event, params));
   }
 
+  local(store) {
+    const client = this.#client;
+    return {
+      get: (key) => settled(client.localGet(store, key)),
+      set: (key, value) => settled(client.localSet(store, key, value)),
+      delete: (key) => settled(client.localRemove(store, key)),
+      clear: () => settled(client.localClear(store)),
+      entries: ({ limit } = {}) => settled(client.localEntries(store, limit)),
+      subscribe(listener) {
+        const id = attempt(() => client.localListen(store, listener));
+        return () => client.localForget(id);
+      },
+    };
+  }
+
+  async counters() {
+    return this.#decisions.counters();
+  }
+
+  onDecision(listener) {
+    return this.#decisions.listen(listener);
+  }
+
+  async stored() {
+    const stored = await settled(this.#client.stored());
+    return stored.map(({ data, ...record }) => ({ ...record, bytes: JSON.stringify(data)?.length ?? 0 }));
+  }
+
+  async remove(key) {
+    await settled(this.#client.remove(key));
+  }
+
   async logout() {
     await settled(this.#client.logout());
+    this.#decisions.clear();
   }
 
   close() {
     this.#client.close();
+    this.#decisions.clear();
   }
+
+  /** An answer as the page sees it: with what it has changed meanwhile. */
+  #shown(cls, params, raw) {
+    const { layers } = this.#state;
+    return layers.over(layers.size > 0 && this.#state.isOpen ? this.#client.key(cls, params) : undefined, raw);
+  }
+
+  /** The wasm told a subscriber. */
+  #told(watch, raw) {
+    watch.last = raw;
+    watch.listener(raw && this.#state.layers.over(watch.key, raw));
+  }
+
+  /** Tells who watches what `changes` lie over that it looks different now. */
+  #tell(changes) {
+    for (const watch of this.#watching(changes)) {
+      if (watch.last) {
+        this.#told(watch, watch.last);
+        continue;
+      }
+      const stored = settled(this.#client.peek(watch.cls, watch.params));
+      // What has come meanwhile is newer.
+      stored.then((raw) => raw && !watch.last && this.#state.watches.has(watch) && this.#told(watch, raw), () => {});
+    }
+  }
+
+  /** A mutation failed: what was shown of it goes, and what others changed stays. */
+  #undo(layer) {
+    const keys = [...layer.keys.keys()].map((key) => ({ key }));
+    this.#state.layers.remove(layer);
+    if (this.#state.isOpen) this.#tell(keys);
+  }
+
+  /** Asks anew for what `changes` lie over and somebody watches. */
+  #renew(changes) {
+    const watched = new Map(this.#watching(changes).map((watch) => [watch.key, watch]));
+    for (const { cls, params } of watched.values()) this.#ask(cls, params, true);
+  }
+
+  /** Asks for nobody but those who watch. */
+  #ask(cls, params, reload) {
+    const asked = { class: cls, params, began: performance.now() };
+    const update = (raw) => this.#decisions.refreshed(asked, raw);
+    settled(this.#client.get(cls, params, reload, update, null)).then((raw) => reload && update(raw), () => {});
+  }
+
+  #watching(changes) {
+    return [...this.#state.watches].filter(({ key }) => changes.some((change) => change.key === key));
+  }
+
+  /** From the first subscription to the end of the last. */
+  #watch() {
+    const { watches } = this.#state;
+    const look = () => {
+      // Fresh ones answer by themselves; behind a stale one runs a refresh, which tells.
+      const watched = new Map([...watches].filter(({ key }) => key !== undefined).map((watch) => [watch.key, watch]));
+      for (const { cls, params } of watched.values()) this.#ask(cls, params, false);
+    };
+    const stops = [
+      onWake(this.#wake, look),
+      onGivenUp((method, url) => {
+        const layer = this.#state.layers.waiting(method, url);
+        if (layer) this.#undo(layer);
+      }),
+    ];
+    this.#state.stop = () => stops.forEach((stop) => stop());
+  }
+}
+
+/** Bodies that `fetch` takes; everything else is sent as JSON. */
+function isSentAsItIs(body) {
+  if (body === undefined || typeof body === "string" || ArrayBuffer.isView(body)) return true;
+  return [globalThis.Blob, globalThis.FormData, globalThis.URLSearchParams, ArrayBuffer, globalThis.ReadableStream].some((type) => type && body instanceof type);
 }
 
 function attempt(call) {

@@ -2,7 +2,9 @@
 
 use tiercel_core::exchange::{Body, Delivery, Served};
 use tiercel_core::field::cache_status::Forward;
-use tiercel_core::time::DeltaSeconds;
+use tiercel_core::head::ResponseHead;
+use tiercel_core::meta::EntryMeta;
+use tiercel_core::time::{DeltaSeconds, Timestamp};
 use wasm_bindgen::prelude::*;
 
 use crate::js;
@@ -51,7 +53,7 @@ pub(crate) struct Fetched {
     pub(crate) not_json: bool,
 }
 
-/// The answer for the page.
+/// The answer for the page; what it was fetched for was asked for at `began`.
 ///
 /// # Errors
 /// The delivery is a refusal, a failure, or an error of the origin.
@@ -60,16 +62,20 @@ pub(crate) fn of(
     stored: Option<&Record>,
     fetched: Option<&Fetched>,
     path: &str,
+    began: Timestamp,
 ) -> Result<JsValue, Failure> {
-    let status = delivery.head.status;
-    if delivery.served == Served::Failed || status >= 400 {
-        return Err(failure(delivery, fetched, path));
+    if let Some(failure) = failed(delivery, fetched, "GET", path) {
+        return Err(failure);
     }
     let from_store = matches!(delivery.body, Body::Stored | Body::StoredParts(_));
     let data = match (&delivery.body, stored, fetched) {
         (Body::Stored | Body::StoredParts(_), Some(record), _) => record.data(),
         (Body::Fetched, _, Some(fetched)) => fetched.data.clone(),
         _ => JsValue::NULL,
+    };
+    let requested = match stored.filter(|_| from_store) {
+        Some(record) => EntryMeta::of(&record.head.fields).map_or(began, |meta| meta.requested),
+        None => began,
     };
     let fields = &delivery.head.fields;
     let cache_status = fields.get("cache-status");
@@ -82,24 +88,40 @@ pub(crate) fn of(
         ("source", JsValue::from_str(source)),
         ("reason", JsValue::from_str(reason(delivery))),
         ("cacheStatus", cache_status.map_or(JsValue::NULL, JsValue::from_str)),
+        ("requested", JsValue::from_f64(requested.as_millis() as f64)),
     ]))
 }
 
-fn failure(delivery: &Delivery, fetched: Option<&Fetched>, path: &str) -> Failure {
+/// Why this is no answer, if it is none.
+pub(crate) fn failed(delivery: &Delivery, fetched: Option<&Fetched>, method: &str, path: &str) -> Option<Failure> {
     let status = delivery.head.status;
+    if delivery.served != Served::Failed && status < 400 {
+        return None;
+    }
     let detail = delivery.status.detail.unwrap_or("no-answer");
     let (code, message) = match (&delivery.body, fetched) {
         (Body::Text(_), Some(fetched)) if fetched.not_json => (
             "not-json",
-            format!("GET {path} was answered with something that is no JSON; is a proxy or a sign-in page in between?"),
+            format!(
+                "{method} {path} was answered with something that is no JSON; is a proxy or a sign-in page in between?"
+            ),
         ),
-        (Body::Text(text), _) => (detail, format!("GET {path}: {}", text.trim_end())),
-        _ => {
-            ("http-error", format!("GET {path} was answered with status {status}; `body` holds what the server says."))
-        }
+        (Body::Text(text), _) => (detail, format!("{method} {path}: {}", text.trim_end())),
+        _ => (
+            "http-error",
+            format!("{method} {path} was answered with status {status}; `body` holds what the server says."),
+        ),
     };
     let body = fetched.map_or(JsValue::UNDEFINED, |fetched| fetched.data.clone());
-    Failure { code, message, status: Some(status), body }
+    Some(Failure { code, message, status: Some(status), body })
+}
+
+/// Whether the Service Worker answered in the origin's place, because the mutation waits for a network.
+pub(crate) fn is_queued(head: &ResponseHead) -> bool {
+    let members = head.fields.get("cache-status").unwrap_or_default();
+    let own = members.rsplit(',').next().unwrap_or_default();
+    let mut parts = own.split(';').map(str::trim);
+    head.status == 202 && parts.next() == Some("tiercel-sw") && parts.any(|part| part == "detail=\"queued\"")
 }
 
 /// Why the answer is what it is, in one stable word.
@@ -149,6 +171,21 @@ mod tests {
             ("tiercel-edge; fwd=miss; detail=\"hit\"", "origin"),
         ] {
             assert_eq!(answered_by(cache_status), expected, "{cache_status}");
+        }
+    }
+
+    #[test]
+    fn only_the_service_worker_queues() {
+        for (status, cache_status, expected) in [
+            (202, "tiercel-sw; fwd=method; detail=\"queued\"", true),
+            (200, "tiercel-sw; fwd=method; detail=\"queued\"", false),
+            (202, "tiercel-edge; fwd=method; detail=\"queued\"", false),
+            (202, "tiercel-sw; fwd=method; detail=\"queued\", other; fwd=miss", false),
+            (202, "tiercel-sw; fwd=method", false),
+            (202, "", false),
+        ] {
+            let fields = [("cache-status", cache_status)].into_iter().collect();
+            assert_eq!(is_queued(&ResponseHead { status, fields }), expected, "{status} {cache_status}");
         }
     }
 }

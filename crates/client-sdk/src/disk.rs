@@ -1,8 +1,10 @@
-//! IndexedDB, through rexie: one database per user, one object store of records.
+//! IndexedDB, through rexie: one database per user, one object store of records, and one of what is only local.
 //!
 //! Nothing but IndexedDB is awaited inside a transaction. A connection that is lost (Safari drops them, another tab
 //! deletes the database) is opened again and the operation tried once more. What then still fails, or takes too
 //! long, fails for good: the caller falls back to memory.
+
+mod local;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,13 +16,18 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::js::{self, Work};
+use crate::local::{AT, ID, STORE};
 use crate::record::{EXPIRES, GROUPS, KEY};
 use crate::timer::within;
 
 /// Raised when the object stores change. rexie creates what is missing and drops what is not named here.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// The object store of records.
-const ENTRIES: &str = "entries";
+pub(crate) const ENTRIES: &str = "entries";
+/// The object store of what only the device has.
+pub(crate) const LOCAL: &str = "local";
+/// There, the index that orders a local store by time.
+const ORDER: &str = "order";
 /// Safari may never answer the first open of a process. Milliseconds.
 const OPEN_LIMIT: u64 = 3_000;
 /// Longest wait for one operation, in milliseconds.
@@ -41,9 +48,9 @@ type Operation = Work<rexie::Result<JsValue>>;
 struct Connection(Option<Rexie>);
 
 impl Connection {
-    fn begin(&self, mode: TransactionMode) -> rexie::Result<Transaction> {
+    fn begin(&self, stores: &[&str], mode: TransactionMode) -> rexie::Result<Transaction> {
         // It is taken only to close it, when nobody holds this any more.
-        self.0.as_ref().ok_or(rexie::Error::TransactionAbortFailed)?.transaction(&[ENTRIES], mode)
+        self.0.as_ref().ok_or(rexie::Error::TransactionAbortFailed)?.transaction(stores, mode)
     }
 }
 
@@ -81,17 +88,28 @@ impl Disk {
         disk
     }
 
-    /// The record under `key`, as it was stored; `undefined` when there is none.
-    pub(crate) async fn get(&self, key: &str) -> Result<JsValue, Unusable> {
+    /// What `store` has under `key`, as it was stored; `undefined` when there is nothing.
+    pub(crate) async fn get(&self, store: &'static str, key: &str) -> Result<JsValue, Unusable> {
         let key = JsValue::from_str(key);
         self.run(&|connection| {
             let key = key.clone();
             Box::pin(async move {
-                let transaction = connection.begin(TransactionMode::ReadOnly)?;
-                Ok(transaction.store(ENTRIES)?.get(key).await?.unwrap_or(JsValue::UNDEFINED))
+                let transaction = connection.begin(&[store], TransactionMode::ReadOnly)?;
+                Ok(transaction.store(store)?.get(key).await?.unwrap_or(JsValue::UNDEFINED))
             })
         })
         .await
+    }
+
+    /// Every record.
+    pub(crate) async fn all(&self) -> Result<Array, Unusable> {
+        let all = |connection: Rc<Connection>| -> Operation {
+            Box::pin(async move {
+                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadOnly)?;
+                Ok(transaction.store(ENTRIES)?.get_all(None, None).await?.into_iter().collect::<Array>().into())
+            })
+        };
+        self.run(&all).await.map(JsCast::unchecked_into)
     }
 
     /// Stores records in one transaction, if that is still wanted when it begins.
@@ -102,7 +120,7 @@ impl Disk {
                 if !wanted() {
                     return Ok(JsValue::UNDEFINED);
                 }
-                let transaction = connection.begin(TransactionMode::ReadWrite)?;
+                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadWrite)?;
                 transaction.store(ENTRIES)?.put_all(records.into_iter().map(|record| (record, None))).await?;
                 committed(transaction).await
             })
@@ -120,7 +138,7 @@ impl Disk {
                 if !wanted() {
                     return Ok(JsValue::UNDEFINED);
                 }
-                let transaction = connection.begin(TransactionMode::ReadWrite)?;
+                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadWrite)?;
                 let store = transaction.store(ENTRIES)?;
                 let changed = store.get(key).await?.and_then(|value| change(value));
                 let Some(changed) = changed else { return Ok(JsValue::UNDEFINED) };
@@ -132,14 +150,14 @@ impl Disk {
         .await
     }
 
-    /// Removes the record under `key`.
-    pub(crate) async fn remove(&self, key: &str) -> Result<(), Unusable> {
+    /// Removes what `store` has under `key`.
+    pub(crate) async fn remove(&self, store: &'static str, key: &str) -> Result<(), Unusable> {
         let key = JsValue::from_str(key);
         let remove = |connection: Rc<Connection>| -> Operation {
             let key = key.clone();
             Box::pin(async move {
-                let transaction = connection.begin(TransactionMode::ReadWrite)?;
-                transaction.store(ENTRIES)?.delete(key).await?;
+                let transaction = connection.begin(&[store], TransactionMode::ReadWrite)?;
+                transaction.store(store)?.delete(key).await?;
                 committed(transaction).await
             })
         };
@@ -149,16 +167,35 @@ impl Disk {
     /// Removes every record that one of `names` purges, and gives their keys.
     pub(crate) async fn purge(&self, names: &[String]) -> Result<Vec<String>, Unusable> {
         let names: Rc<[JsValue]> = names.iter().map(|name| JsValue::from_str(name)).collect();
-        let purge = |connection| -> Operation { Box::pin(remove_ranges(connection, GROUPS, Rc::clone(&names), only)) };
+        let purge =
+            |connection| -> Operation { Box::pin(remove_ranges(connection, ENTRIES, GROUPS, Rc::clone(&names), only)) };
         Ok(js::strings_of(&self.run(&purge).await?))
     }
 
-    /// Removes what has expired by `now`.
-    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<(), Unusable> {
+    /// Removes what has expired by `now`, and records whose keys do not begin with `version`.
+    pub(crate) async fn sweep(&self, now: Timestamp, version: &str) -> Result<(), Unusable> {
         let until: Rc<[JsValue]> = [JsValue::from_f64(now.as_millis() as f64)].into();
-        let sweep =
-            |connection| -> Operation { Box::pin(remove_ranges(connection, EXPIRES, Rc::clone(&until), up_to)) };
-        self.run(&sweep).await.map(drop)
+        for store in [ENTRIES, LOCAL] {
+            let sweep = |connection| -> Operation {
+                Box::pin(remove_ranges(connection, store, EXPIRES, Rc::clone(&until), up_to))
+            };
+            self.run(&sweep).await?;
+        }
+        let first = JsValue::from_str(version);
+        // No key holds a character that comes after this one.
+        let last = JsValue::from_str(&[version, "\u{ffff}"].concat());
+        let others = |connection: Rc<Connection>| -> Operation {
+            let ranges = [KeyRange::upper_bound(&first, Some(true)), KeyRange::lower_bound(&last, Some(true))];
+            Box::pin(async move {
+                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadWrite)?;
+                let store = transaction.store(ENTRIES)?;
+                for range in ranges.into_iter().flatten() {
+                    store.delete(range.into()).await?;
+                }
+                committed(transaction).await
+            })
+        };
+        self.run(&others).await.map(drop)
     }
 
     /// Removes everything, then closes: empty even where another tab holds up the deletion of the database.
@@ -169,8 +206,10 @@ impl Disk {
         };
         if let Some(connection) = up {
             let clearing: Operation = Box::pin(async move {
-                let transaction = connection.begin(TransactionMode::ReadWrite)?;
-                transaction.store(ENTRIES)?.clear().await?;
+                let transaction = connection.begin(&[ENTRIES, LOCAL], TransactionMode::ReadWrite)?;
+                for store in [ENTRIES, LOCAL] {
+                    transaction.store(store)?.clear().await?;
+                }
                 committed(transaction).await
             });
             // The deletion that follows does the same.
@@ -257,19 +296,24 @@ async fn build(name: &str) -> rexie::Result<Rexie> {
         .key_path(KEY)
         .add_index(Index::new(GROUPS, GROUPS).multi_entry(true))
         .add_index(Index::new(EXPIRES, EXPIRES));
+    let local = ObjectStore::new(LOCAL)
+        .key_path(ID)
+        .add_index(Index::new_array(ORDER, [STORE, AT]))
+        .add_index(Index::new(EXPIRES, EXPIRES));
     // rexie closes the connection when another tab deletes or upgrades the database.
-    Rexie::builder(name).version(SCHEMA).add_object_store(entries).build().await
+    Rexie::builder(name).version(SCHEMA).add_object_store(entries).add_object_store(local).build().await
 }
 
 /// Removes the records in some ranges of an index in one transaction, and gives their keys.
 async fn remove_ranges(
     connection: Rc<Connection>,
+    store: &'static str,
     index: &'static str,
     ends: Rc<[JsValue]>,
     range: fn(&JsValue) -> Option<KeyRange>,
 ) -> rexie::Result<JsValue> {
-    let transaction = connection.begin(TransactionMode::ReadWrite)?;
-    let store = transaction.store(ENTRIES)?;
+    let transaction = connection.begin(&[store], TransactionMode::ReadWrite)?;
+    let store = transaction.store(store)?;
     let removed = Array::new();
     for range in ends.iter().filter_map(range) {
         for key in store.index(index)?.get_all_keys(Some(range), None).await? {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::{Array, Function, Promise};
 use tiercel_core::exchange::{Conclusion, Delivery, Fetch, Found, Lookup, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::invalidation::Facts;
 use tiercel_core::meta::EntryMeta;
@@ -21,7 +21,7 @@ use crate::session::{Ask, Session};
 use crate::timer::clock;
 
 /// Reads. A stored answer comes at once; when it is stale, `on_update` hears what the refresh behind it found.
-/// `reload` asks the network whatever is stored.
+/// `reload` asks the network whatever is stored. `reader` is the signal of who waits, or `null`.
 ///
 /// # Errors
 /// A `Failure` as a JavaScript value: no tier has an answer, or the session has ended.
@@ -30,24 +30,26 @@ pub(crate) async fn get(
     ask: Ask,
     reload: bool,
     on_update: Option<Function>,
+    reader: JsValue,
 ) -> Result<JsValue, JsValue> {
     session.ensure_open()?;
     let path = ask.head.target.path.clone();
-    match session.engine.receive(ask.head.clone(), session.credential(), session.moment()) {
-        Received::Refuse(delivery) => Ok(answer::of(&delivery, None, None, &path)?),
-        Received::Pass(fetch) => JsFuture::from(fly(&session, fetch, None, &ask)?).await,
+    let began = session.moment();
+    match session.engine.receive(ask.head.clone(), session.credential(), began) {
+        Received::Refuse(delivery) => Ok(answer::of(&delivery, None, None, &path, began)?),
+        Received::Pass(fetch) => JsFuture::from(fly(&session, fetch, None, &ask, began, &reader)?).await,
         Received::Lookup(lookup) => {
             let (looked, record) = look(&session, lookup, reload).await;
             session.ensure_open()?;
             match looked {
                 Looked::Answer(delivery, behind) => {
-                    let answer = answer::of(&delivery, record.as_ref(), None, &path)?;
+                    let answer = answer::of(&delivery, record.as_ref(), None, &path, began)?;
                     if let Some(fetch) = behind {
-                        refresh(fly(&session, fetch, record, &ask)?, on_update);
+                        refresh(fly(&session, fetch, record, &ask, began, &JsValue::NULL)?, on_update);
                     }
                     Ok(answer)
                 }
-                Looked::Ask(fetch) => JsFuture::from(fly(&session, fetch, record, &ask)?).await,
+                Looked::Ask(fetch) => JsFuture::from(fly(&session, fetch, record, &ask, began, &reader)?).await,
             }
         }
     }
@@ -55,11 +57,12 @@ pub(crate) async fn get(
 
 /// What is stored, without asking anybody: `None` when it cannot be served.
 pub(crate) async fn peek(session: &Rc<Session>, ask: &Ask) -> Option<JsValue> {
-    let received = session.engine.receive(ask.head.clone(), session.credential(), session.moment());
+    let began = session.moment();
+    let received = session.engine.receive(ask.head.clone(), session.credential(), began);
     let Received::Lookup(lookup) = received else { return None };
     let (looked, record) = look(session, lookup, false).await;
     let Looked::Answer(delivery, _) = looked else { return None };
-    answer::of(&delivery, record.as_ref(), None, &ask.head.target.path).ok()
+    answer::of(&delivery, record.as_ref(), None, &ask.head.target.path, began).ok()
 }
 
 /// What looking into the store came to.
@@ -101,20 +104,28 @@ fn refresh(flight: Promise, on_update: Option<Function>) {
 }
 
 /// Sends a request, or joins the one that is under way for the same key.
-fn fly(session: &Rc<Session>, fetch: Fetch<'static>, kept: Option<Record>, ask: &Ask) -> Result<Promise, JsValue> {
+fn fly(
+    session: &Rc<Session>,
+    fetch: Fetch<'static>,
+    kept: Option<Record>,
+    ask: &Ask,
+    began: Timestamp,
+    reader: &JsValue,
+) -> Result<Promise, JsValue> {
     let key = fetch.key().map(|key| key.as_str().to_owned());
-    if let Some(flight) = key.as_deref().and_then(|key| session.flights.find(key)) {
+    if let Some(flight) = key.as_deref().and_then(|key| session.flights.join(key, reader)) {
         return Ok(flight);
     }
     let abort = AbortController::new()?;
     let id = session.flights.id();
-    let (of, signal, ask) = (Rc::clone(session), abort.clone(), ask.clone());
+    let readers = Array::of1(reader);
+    let (of, signal, ask, waiting) = (Rc::clone(session), abort.clone(), ask.clone(), readers.clone());
     let answer = js::promise(Box::pin(async move {
-        let answer = flight(&of, fetch, kept, &ask, &signal).await;
+        let answer = flight(&of, fetch, kept, &ask, began, (&waiting, &signal)).await;
         of.flights.ended(id);
         answer
     }));
-    session.flights.begun(id, key, answer.clone(), abort);
+    session.flights.begun(id, key, answer.clone(), abort, readers);
     Ok(answer)
 }
 
@@ -124,27 +135,34 @@ async fn flight(
     fetch: Fetch<'static>,
     kept: Option<Record>,
     ask: &Ask,
-    abort: &AbortController,
+    began: Timestamp,
+    (readers, abort): (&Array, &AbortController),
 ) -> Result<JsValue, JsValue> {
-    let Sent { outcome, arrived, body } = network::send(&fetch.request(), abort).await;
+    let Sent { outcome, arrived, body } = network::read(&session.host, &fetch.request(), readers, abort).await;
     session.ensure_open()?;
     let key = fetch.key().map(|key| key.as_str().to_owned());
     let conclusion = conclude(session, fetch, outcome, arrived);
     if conclusion.delivery.status.detail != Some(NoStoreReason::PurgedMeanwhile.token()) {
-        return land(session, conclusion, kept, body, ask, key).await;
+        return land(session, conclusion, kept, body, ask, (key, began)).await;
     }
-    let received = session.engine.receive(ask.head.clone(), session.credential(), session.moment());
-    let Received::Lookup(lookup) = received else { return land(session, conclusion, kept, body, ask, key).await };
-    let resolved = lookup.resolve(&Found::Nothing, session.purges.borrow().epochs(), clock());
-    let Resolved::Fetch(again) = resolved else { return land(session, conclusion, kept, body, ask, key).await };
-    let Sent { outcome, arrived, body } = network::send(&again.request(), abort).await;
+    let again = session.moment();
+    let received = session.engine.receive(ask.head.clone(), session.credential(), again);
+    let fetch = match received {
+        Received::Lookup(lookup) => match lookup.resolve(&Found::Nothing, session.purges.borrow().epochs(), clock()) {
+            Resolved::Fetch(fetch) => Some(fetch),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(fetch) = fetch else { return land(session, conclusion, kept, body, ask, (key, began)).await };
+    let Sent { outcome, arrived, body } = network::read(&session.host, &fetch.request(), readers, abort).await;
     session.ensure_open()?;
-    let conclusion = conclude(session, again, outcome, arrived);
-    land(session, conclusion, None, body, ask, key).await
+    let conclusion = conclude(session, fetch, outcome, arrived);
+    land(session, conclusion, None, body, ask, (key, again)).await
 }
 
 fn conclude(session: &Session, fetch: Fetch<'static>, outcome: Outcome, arrived: Timestamp) -> Conclusion {
-    // Facts are read from the answers to mutations; the SDK sends none.
+    // Facts are read from the answers to mutations.
     fetch.conclude(outcome, &Facts::default(), session.purges.borrow().epochs(), arrived)
 }
 
@@ -155,7 +173,7 @@ async fn land(
     mut kept: Option<Record>,
     body: Option<Fetched>,
     ask: &Ask,
-    key: Option<String>,
+    (key, began): (Option<String>, Timestamp),
 ) -> Result<JsValue, JsValue> {
     let Conclusion { delivery, store, invalidation } = conclusion;
     let mut changed = None;
@@ -188,7 +206,7 @@ async fn land(
         Rc::clone(session).apply(None, invalidation).await;
     }
     session.ensure_open()?;
-    let answer = answer::of(&delivery, kept.as_ref(), body.as_ref(), &ask.head.target.path)?;
+    let answer = answer::of(&delivery, kept.as_ref(), body.as_ref(), &ask.head.target.path, began)?;
     if let Some(key) = changed {
         session.sync.stored(&session.scope, key.as_str());
     }

@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use js_sys::Promise;
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
 use web_sys::AbortController;
 
 struct Flight {
@@ -11,6 +12,8 @@ struct Flight {
     key: Option<String>,
     answer: Promise,
     abort: AbortController,
+    /// Who waits: a signal for each, `null` for one who cannot leave.
+    readers: Array,
 }
 
 /// The requests of one session.
@@ -21,13 +24,12 @@ pub(crate) struct Flights {
 }
 
 impl Flights {
-    /// The answer that a request for `key` will give, when one is under way.
-    pub(crate) fn find(&self, key: &str) -> Option<Promise> {
-        self.flying
-            .borrow()
-            .iter()
-            .find(|flight| flight.key.as_deref() == Some(key))
-            .map(|flight| flight.answer.clone())
+    /// The answer that a request for `key` will give, when one is under way. `reader` waits for it from now on.
+    pub(crate) fn join(&self, key: &str, reader: &JsValue) -> Option<Promise> {
+        let flying = self.flying.borrow();
+        let flight = flying.iter().find(|flight| flight.key.as_deref() == Some(key))?;
+        flight.readers.push(reader);
+        Some(flight.answer.clone())
     }
 
     /// A number for the next request.
@@ -36,8 +38,8 @@ impl Flights {
     }
 
     /// A request has begun.
-    pub(crate) fn begun(&self, id: u64, key: Option<String>, answer: Promise, abort: AbortController) {
-        self.flying.borrow_mut().push(Flight { id, key, answer, abort });
+    pub(crate) fn begun(&self, id: u64, key: Option<String>, answer: Promise, abort: AbortController, readers: Array) {
+        self.flying.borrow_mut().push(Flight { id, key, answer, abort, readers });
     }
 
     /// A request has ended.

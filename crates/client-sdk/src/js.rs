@@ -16,8 +16,6 @@ extern "C" {
     pub(crate) fn structured_clone(value: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = reportError)]
     fn report_error(error: &JsValue) -> Result<(), JsValue>;
-    #[wasm_bindgen(catch, js_namespace = JSON)]
-    pub(crate) fn parse(text: &JsString) -> Result<JsValue, JsValue>;
 }
 
 /// Something to be done. Boxed, because every concrete future that meets a generic function of the runtime makes
@@ -27,6 +25,11 @@ pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 /// A promise of what `work` gives.
 pub(crate) fn promise(work: Work<Result<JsValue, JsValue>>) -> Promise {
     future_to_promise(work)
+}
+
+/// A promise that nobody has to wait for.
+pub(crate) fn settled() -> Promise {
+    Promise::resolve(&JsValue::UNDEFINED)
 }
 
 /// Begins `work`, for which nobody waits.
@@ -46,12 +49,16 @@ pub(crate) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
 }
 
+/// Sets a member of a plain object, which takes every one.
+pub(crate) fn set(object: &JsValue, name: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &JsValue::from_str(name), value);
+}
+
 /// A plain object.
 pub(crate) fn object<const N: usize>(members: [(&str, JsValue); N]) -> JsValue {
     let object = Object::new();
     for (name, value) in members {
-        // A new plain object takes every member.
-        let _ = Reflect::set(&object, &JsValue::from_str(name), &value);
+        set(&object, name, &value);
     }
     object.into()
 }

@@ -6,8 +6,10 @@
 //! ```text
 //!  client    what JavaScript sees                     session   one user's open cache: the state all share
 //!  drive     the one match over the core's decisions  flights   requests under way, one per key
-//!  network   fetch                                    answer    deliveries and failures as JavaScript values
+//!  mutate    a mutation, and what it makes untrue     network   asking, through the host (js/host.js)
+//!  answer    deliveries and failures as JavaScript values
 //!  store     where records live ─▶ disk (rexie) or memory        record  one stored response
+//!  local     what only the device has, likewise       stored    what is stored, for people
 //!  purges    what was invalidated, and when           watchers  who wants to hear of a key
 //!  sync      other tabs, the page's events, the Service Worker   wipe    logout
 //! ```
@@ -18,16 +20,20 @@ mod answer;
 pub mod client;
 mod disk;
 mod drive;
-#[path = "../../shared/fields.rs"]
-mod fields;
 mod flights;
+pub mod host;
 mod js;
+mod local;
 mod memory;
+mod mutate;
 mod network;
+#[path = "../../shared/pointer.rs"]
+mod pointer;
 mod purges;
 mod record;
 mod session;
 mod store;
+mod stored;
 mod sync;
 mod timer;
 mod watchers;

@@ -31,6 +31,11 @@ impl<R: Kept> Memory<R> {
         self.records.iter().find(|record| record.key() == key)
     }
 
+    /// Every record.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
+        self.records.iter()
+    }
+
     /// Stores a record.
     pub(crate) fn put(&mut self, record: R) {
         self.remove(record.key());

@@ -32,15 +32,21 @@ impl Purges {
         Timestamp::from_millis(clock.as_millis().max(after))
     }
 
+    /// A moment that is later than all that began before, and earlier than all that begins from now on.
+    pub(crate) fn mark(&mut self, clock: Timestamp) -> Timestamp {
+        let at = self.moment(clock);
+        self.last = Some(at);
+        at
+    }
+
     /// Records a purge of `names` that happens now.
     pub(crate) fn record(&mut self, names: &[String], purge: Purge, clock: Timestamp) {
-        let at = self.moment(clock);
+        let at = self.mark(clock);
         let horizon = at.as_millis().saturating_sub(self.memory.get() * 1000);
         self.epochs.forget_before(Timestamp::from_millis(horizon));
         for name in names {
             self.epochs.record(name, Epoch { at, purge });
         }
-        self.last = Some(at);
     }
 }
 

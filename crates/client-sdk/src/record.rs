@@ -31,6 +31,8 @@ extern "C" {
     #[wasm_bindgen(method, setter, structural)]
     fn set_class(this: &Raw, class: &str);
     #[wasm_bindgen(method, getter, structural)]
+    fn class(this: &Raw) -> JsValue;
+    #[wasm_bindgen(method, getter, structural)]
     fn status(this: &Raw) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_status(this: &Raw, status: u16);
@@ -105,6 +107,11 @@ impl Record {
         let expires = raw.expires().as_f64().filter(|ms| *ms >= 0.0)? as u64;
         let head = ResponseHead { status, fields };
         Some(Self { key: key.to_owned(), head, groups, expires: Timestamp::from_millis(expires), raw })
+    }
+
+    /// The name of its class.
+    pub(crate) fn class(&self) -> String {
+        self.raw.class().as_string().unwrap_or_default()
     }
 
     /// The JSON body.

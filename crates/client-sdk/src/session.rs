@@ -16,7 +16,9 @@ use tiercel_core::time::{DeltaSeconds, Timestamp};
 
 use crate::answer::Failure;
 use crate::flights::Flights;
+use crate::host::Host;
 use crate::js::spawn;
+use crate::local::Locals;
 use crate::purges::Purges;
 use crate::store::Store;
 use crate::sync::Sync;
@@ -62,6 +64,8 @@ pub(crate) struct Session {
     pub(crate) flights: Flights,
     pub(crate) watchers: Watchers,
     pub(crate) sync: Sync,
+    pub(crate) locals: Locals,
+    pub(crate) host: Rc<Host>,
     state: Cell<State>,
 }
 
@@ -73,7 +77,7 @@ impl Session {
     ///
     /// # Errors
     /// The embedded policy is of another release.
-    pub(crate) fn open(user: Option<String>, base: &str) -> Result<Rc<Self>, Failure> {
+    pub(crate) fn open(user: Option<String>, base: &str, host: Host) -> Result<Rc<Self>, Failure> {
         let engine = engine()?;
         let scope = engine.namespace(user.as_deref()).database();
         for other in sessions().filter(|other| other.scope != scope) {
@@ -82,6 +86,7 @@ impl Session {
         let longest = engine.policy().classes.iter().map(|class| class.timeout).max().unwrap_or_default();
         // Twice the head and the body of a request, retried once.
         let memory = PURGE_MEMORY.max(DeltaSeconds::new(longest.get() * 4));
+        let host = Rc::new(host);
         let session = Rc::new_cyclic(|this: &Weak<Self>| Self {
             engine,
             base: base.trim_end_matches('/').to_owned(),
@@ -89,13 +94,15 @@ impl Session {
             purges: RefCell::new(Purges::new(memory)),
             flights: Flights::default(),
             watchers: Watchers::default(),
-            sync: Sync::start(&engine.policy().name, this.clone()),
+            sync: Sync::start(&engine.policy().name, this.clone(), Rc::clone(&host)),
+            locals: Locals::default(),
+            host,
             state: Cell::new(State::Open),
             user,
             scope,
         });
         OPEN.with_borrow_mut(|open| open.push(Rc::downgrade(&session)));
-        Sync::opened(&session.scope);
+        session.sync.opened(&session.scope);
         spawn(Box::pin(sweep(Rc::downgrade(&session))));
         Ok(session)
     }
@@ -128,10 +135,14 @@ impl Session {
 
     /// The first half of [`Self::end`]: nothing is stored from now on, requests are given up.
     pub(crate) fn stop(&self, state: State) {
-        if self.state.get() != State::LoggedOut {
+        let before = self.state.get();
+        if before != State::LoggedOut {
             self.state.set(state);
         }
         self.flights.abort();
+        if before != self.state.get() {
+            self.host.ended(state == State::LoggedOut);
+        }
     }
 
     /// The moment for what begins now.
@@ -139,10 +150,37 @@ impl Session {
         self.purges.borrow().moment(clock())
     }
 
+    /// A moment that is later than all that began before. From now on, nobody shares what did.
+    pub(crate) fn mark(&self) -> Timestamp {
+        self.flights.part();
+        self.purges.borrow_mut().mark(clock())
+    }
+
     /// The device belongs to its user.
     pub(crate) fn credential(&self) -> Credential {
-        let principal = self.user.as_deref().and_then(|id| Principal::new(id, CredentialSource::Device));
-        principal.map_or(Credential::None, Credential::Verified)
+        self.principal().map_or(Credential::None, Credential::Verified)
+    }
+
+    /// The user.
+    pub(crate) fn principal(&self) -> Option<Principal> {
+        Principal::new(self.user.as_deref()?, CredentialSource::Device)
+    }
+
+    /// A parameter that says whose it is, where the page did not.
+    pub(crate) fn fill_user(&self, params: &mut Params) {
+        if params.get(USER_ID).is_none() {
+            params.set(USER_ID, self.user.as_deref());
+        }
+    }
+
+    /// Path and query at the base.
+    pub(crate) fn target(&self, path: &str) -> Target {
+        Target { origin: self.base.clone(), ..Target::parse(path) }
+    }
+
+    /// Path and query of a URL at the base.
+    pub(crate) fn path_of<'u>(&self, url: &'u str) -> Option<&'u str> {
+        url.strip_prefix(self.base.as_str()).filter(|path| path.starts_with('/'))
     }
 
     /// The request for `class` with `params`.
@@ -155,9 +193,7 @@ impl Session {
             let message = format!("The policy has no class `{class}`; it has {}.", names.join(", "));
             return Err(Failure::new("unknown-class", message));
         };
-        if params.get(USER_ID).is_none() {
-            params.set(USER_ID, self.user.as_deref());
-        }
+        self.fill_user(&mut params);
         let Some(path) = self.engine.locate(&known.name, &params) else {
             let message = format!(
                 "A parameter in the path of `{class}` is missing or empty; see `match` of the class in the policy."
@@ -166,8 +202,7 @@ impl Session {
         };
         let mut fields = Fields::new();
         fields.set("accept", "application/json");
-        let target = Target { origin: self.base.clone(), ..Target::parse(&path) };
-        Ok(Ask { head: RequestHead { method: "GET".into(), target, fields } })
+        Ok(Ask { head: RequestHead { method: "GET".into(), target: self.target(&path), fields } })
     }
 
     /// The key of a read, and the names under which it can be purged as far as the request tells; `None` when it is
@@ -188,22 +223,41 @@ impl Session {
         self.ensure_open()?;
         params.set(USER_ID, self.user.as_deref());
         let Some(happened) = self.engine.policy().event(event, params) else {
-            let names: Vec<&str> = self.engine.policy().events.iter().map(|event| event.name.as_str()).collect();
-            let message = format!("The policy has no event `{event}`; it has {}.", names.join(", "));
-            return Err(Failure::new("unknown-event", message));
+            return Err(self.unknown_event(event));
         };
         let invalidation = self.engine.invalidate(&happened, &Facts::default());
         self.apply(Some(event), invalidation).await;
         Ok(())
     }
 
-    /// The event that a mutation of this user's caused, and the names that it makes untrue on the device.
-    pub(crate) fn caused(&self, method: &str, url: &str) -> Option<(String, Vec<String>)> {
-        let request = RequestHead::new(method, url, Fields::new());
-        let Credential::Verified(principal) = self.credential() else { return None };
-        let event = self.engine.event_of(&request, Some(&principal))?;
-        let names = self.engine.invalidate(&event, &Facts::default()).names;
-        Some((event.name, names))
+    /// The policy has no such event.
+    pub(crate) fn unknown_event(&self, event: &str) -> Failure {
+        let names: Vec<&str> = self.engine.policy().events.iter().map(|event| event.name.as_str()).collect();
+        let message = ["The policy has no event `", event, "`; it has ", &names.join(", "), "."].concat();
+        Failure::new("unknown-event", message)
+    }
+
+    /// A mutation that had waited was sent: what an SDK did not hear from its answer. `names` is what the answer named.
+    pub(crate) async fn replayed(self: Rc<Self>, method: String, url: String, mut names: Vec<String>) {
+        let happened = self.path_of(&url).and_then(|path| {
+            let head = RequestHead::new(&method, path, Fields::new());
+            self.engine.event_of(&head, self.principal().as_ref())
+        });
+        let mut name = None;
+        if let Some(happened) = happened {
+            // The answer is not at hand: what it would have said is unknown, which widens the purge.
+            let invalidation = self.engine.invalidate(&happened, &Facts::default());
+            if invalidation.wipe {
+                wipe::log_out(&self).await;
+                return;
+            }
+            names.extend(invalidation.names);
+            name = Some(happened.name);
+        }
+        self.host.replayed(&method, &url, self.mark().as_millis() as f64);
+        if !names.is_empty() {
+            self.purge(name.as_deref(), &names, Purge::Hard).await;
+        }
     }
 
     /// Carries an invalidation out, and tells everybody.
@@ -251,7 +305,9 @@ async fn sweep(session: Weak<Session>) {
         sleep(pause).await;
         pause = SWEEP_EVERY;
         match session.upgrade() {
-            Some(session) if session.is_open() => session.store.sweep(clock()).await,
+            Some(session) if session.is_open() => {
+                session.store.sweep(clock(), session.engine.policy().version).await;
+            }
             _ => return,
         }
     }

@@ -7,10 +7,10 @@ use tiercel_core::exchange::PutPlan;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
-use crate::disk::{self, Change, Disk, Wanted};
+use crate::disk::{self, Change, Disk, ENTRIES, Wanted};
 use crate::js;
 use crate::memory::{Kept, Memory};
-use crate::record::Record;
+use crate::record::{KEY, Record};
 
 impl Kept for Record {
     fn key(&self) -> &str {
@@ -29,7 +29,7 @@ impl Kept for Record {
 /// One user's records. No method fails: what IndexedDB does not do, memory does.
 pub(crate) struct Store {
     name: String,
-    disk: Disk,
+    pub(crate) disk: Disk,
     /// Goes before the disk: it holds what is newer than there.
     memory: RefCell<Memory<Record>>,
 }
@@ -46,7 +46,7 @@ impl Store {
         let found = match held {
             Some(record) => copy(&record),
             None => {
-                let value = self.disk.get(key).await.ok().filter(|value| !value.is_undefined())?;
+                let value = self.disk.get(ENTRIES, key).await.ok().filter(|value| !value.is_undefined())?;
                 Record::read(value, key)
             }
         };
@@ -107,7 +107,7 @@ impl Store {
     /// Removes the record under `key`.
     pub(crate) async fn remove(&self, key: &str) {
         self.memory.borrow_mut().remove(key);
-        let _ = self.disk.remove(key).await;
+        let _ = self.disk.remove(ENTRIES, key).await;
     }
 
     /// Removes every record that one of `names` purges, and gives their keys.
@@ -117,10 +117,22 @@ impl Store {
         keys
     }
 
-    /// Removes what has expired.
-    pub(crate) async fn sweep(&self, now: Timestamp) {
+    /// Removes what has expired, and what an older or newer policy than `version` stored.
+    pub(crate) async fn sweep(&self, now: Timestamp, version: u32) {
         self.memory.borrow_mut().sweep(now);
-        let _ = self.disk.sweep(now).await;
+        let _ = self.disk.sweep(now, &["v", &version.to_string(), "/"].concat()).await;
+    }
+
+    /// Every record that is not expired. Bodies are not copied.
+    pub(crate) async fn all(&self, now: Timestamp) -> Vec<Record> {
+        let mut records = self.memory.borrow().iter().cloned().collect::<Vec<Record>>();
+        for value in self.disk.all().await.unwrap_or_default().iter() {
+            let key = js::get(&value, KEY).as_string().unwrap_or_default();
+            records
+                .extend(Record::read(value, &key).filter(|found| records.iter().all(|known| known.key != found.key)));
+        }
+        records.retain(|record| record.expires > now);
+        records
     }
 
     /// Closes. What was stored stays.

@@ -10,8 +10,9 @@ use std::rc::{Rc, Weak};
 
 use tiercel_core::invalidation::Purge;
 use wasm_bindgen::prelude::*;
-use web_sys::{BroadcastChannel, CustomEvent, CustomEventInit, EventTarget, MessageEvent, ServiceWorker};
+use web_sys::{BroadcastChannel, CustomEvent, CustomEventInit, EventTarget, MessageEvent};
 
+use crate::host::Host;
 use crate::js::spawn;
 use crate::session::Session;
 use crate::{drive, js, wipe};
@@ -19,6 +20,7 @@ use crate::{drive, js, wipe};
 /// The lines to everybody else.
 pub(crate) struct Sync {
     event: String,
+    host: Rc<Host>,
     open: RefCell<Option<Lines>>,
 }
 
@@ -30,7 +32,7 @@ struct Lines {
 
 impl Sync {
     /// Listens for `session`, under the policy's name. Where there are no such channels, tabs go their own ways.
-    pub(crate) fn start(policy: &str, session: Weak<Session>) -> Self {
+    pub(crate) fn start(policy: &str, session: Weak<Session>, host: Rc<Host>) -> Self {
         let event = format!("{policy}:cache-invalidate");
         let of = session.clone();
         let heard = Closure::new(move |message: MessageEvent| {
@@ -48,7 +50,7 @@ impl Sync {
             channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
         }
         let _ = page().add_event_listener_with_callback(&event, told.as_ref().unchecked_ref());
-        Self { event, open: RefCell::new(Some(Lines { channel, _heard: heard, told })) }
+        Self { event, host, open: RefCell::new(Some(Lines { channel, _heard: heard, told })) }
     }
 
     /// Hears and says no more.
@@ -67,7 +69,7 @@ impl Sync {
     pub(crate) fn purged(&self, scope: &str, event: Option<&str>, names: &[String]) {
         let event = event.map_or(JsValue::NULL, JsValue::from_str);
         self.broadcast("purge", scope, [("event", event), ("names", js::strings(names))]);
-        tell_worker(&js::object([("type", JsValue::from_str("tiercel:purge")), ("names", js::strings(names))]));
+        self.host.tell(&js::object([("type", JsValue::from_str("tiercel:purge")), ("names", js::strings(names))]));
     }
 
     /// Tells other tabs that there is something new under `key`.
@@ -75,10 +77,20 @@ impl Sync {
         self.broadcast("stored", scope, [("key", JsValue::from_str(key))]);
     }
 
+    /// Tells other tabs that what is under `key` is gone.
+    pub(crate) fn removed(&self, scope: &str, key: &str) {
+        self.broadcast("removed", scope, [("key", JsValue::from_str(key))]);
+    }
+
+    /// Tells other tabs that a local store changed under `key`; everywhere, where that is `null`.
+    pub(crate) fn local(&self, scope: &str, store: &str, key: &JsValue) {
+        self.broadcast("local", scope, [("store", JsValue::from_str(store)), ("key", key.clone())]);
+    }
+
     /// Tells the Service Worker that somebody listens: it says again what was made untrue while nobody did.
-    pub(crate) fn opened(scope: &str) {
+    pub(crate) fn opened(&self, scope: &str) {
         let kind = JsValue::from_str("tiercel:opened");
-        tell_worker(&js::object([("type", kind), ("scope", JsValue::from_str(scope))]));
+        self.host.tell(&js::object([("type", kind), ("scope", JsValue::from_str(scope))]));
     }
 
     /// Tells other tabs that the user logged out, and the Service Worker that `user` did.
@@ -86,7 +98,7 @@ impl Sync {
         self.broadcast("logout", scope, []);
         let kind = if user.is_some() { "tiercel:logout" } else { "tiercel:identify" };
         let user = user.map_or(JsValue::NULL, JsValue::from_str);
-        tell_worker(&js::object([("type", JsValue::from_str(kind)), ("user", user)]));
+        self.host.tell(&js::object([("type", JsValue::from_str(kind)), ("user", user)]));
     }
 
     /// Tells the page what was purged.
@@ -102,7 +114,7 @@ impl Sync {
     fn broadcast<const N: usize>(&self, kind: &str, scope: &str, members: [(&str, JsValue); N]) {
         let message = js::object(members);
         for (name, value) in [("type", kind), ("scope", scope)] {
-            let _ = js_sys::Reflect::set(&message, &JsValue::from_str(name), &JsValue::from_str(value));
+            js::set(&message, name, &JsValue::from_str(value));
         }
         if let Some(channel) = self.open.borrow().as_ref().and_then(|lines| lines.channel.as_ref()) {
             let _ = channel.post_message(&message);
@@ -117,14 +129,10 @@ fn hear(session: Rc<Session>, message: &JsValue) {
     }
     match js::get(message, "type").as_string().unwrap_or_default().as_str() {
         "purge" => {
-            let (mut event, mut names) =
-                (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
+            let (event, names) = (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
             let [method, url] = ["method", "url"].map(|name| js::get(message, name).as_string());
-            if let Some((name, more)) = method.zip(url).and_then(|(method, url)| session.caused(&method, &url)) {
-                event = Some(name);
-                names.extend(more.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-            }
-            if names.is_empty() {
+            if let (Some(method), Some(url)) = (method, url) {
+                spawn(Box::pin(session.replayed(method, url, names)));
                 return;
             }
             spawn(Box::pin(async move { session.purge(event.as_deref(), &names, Purge::Hard).await }));
@@ -137,6 +145,17 @@ fn hear(session: Rc<Session>, message: &JsValue) {
                     session.watchers.tell(&key, &answer);
                 }
             }));
+        }
+        "removed" => {
+            let Some(key) = js::get(message, "key").as_string() else { return };
+            spawn(Box::pin(async move {
+                session.store.remove(&key).await;
+                session.watchers.purged(&[], &[key]);
+            }));
+        }
+        "local" => {
+            let name = js::get(message, "store").as_string().unwrap_or_default();
+            session.locals.changed(&name, &js::get(message, "key"));
         }
         "logout" => spawn(Box::pin(async move { wipe::logged_out_elsewhere(&session).await })),
         _ => {}
@@ -159,13 +178,6 @@ fn obey(session: Rc<Session>, detail: &JsValue) {
             js::report(&js_sys::Error::new(failure.message()).into());
         }
     }));
-}
-
-fn tell_worker(message: &JsValue) {
-    let worker = js::global(&["navigator", "serviceWorker", "controller"]).map(JsCast::unchecked_into::<ServiceWorker>);
-    if let Some(worker) = worker {
-        let _ = worker.post_message(message);
-    }
 }
 
 /// The window, or the global scope of a worker.

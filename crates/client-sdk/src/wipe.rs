@@ -35,6 +35,7 @@ async fn erase(session: &Rc<Session>) {
         twin.end(State::LoggedOut);
         twin.watchers.all_purged();
     }
+    session.locals.clear();
     session.store.delete().await;
     session.end(State::LoggedOut);
     session.watchers.clear();

@@ -41,12 +41,16 @@ pub(crate) fn channel() -> String {
 
 /// `user` logs out on `client`; where that is empty, whoever's page it is. Needs no network.
 pub(crate) async fn log_out(client: String, user: String) {
+    // An SDK that names the user has told the tabs itself. Told once more, the one of who signs in meanwhile would end.
+    let is_told = !user.is_empty();
     let user = if user.is_empty() { identity::of(&client).await } else { Some(user) };
     if let Some(user) = user {
         // First: what is under way looks there before it stores.
         identity::leave(&client, &user).await;
         effect::want(&["wipe", &engine().namespace(Some(&user)).cache_prefix()]);
         effect::came().await;
-        broadcast(&["logout", &reports::scope(Some(&user))]).await;
+        if !is_told {
+            broadcast(&["logout", &reports::scope(Some(&user))]).await;
+        }
     }
 }

@@ -1,0 +1,254 @@
+// React hooks over a `Tiercel`. What is shown lives outside React, one value for each client and resource, so that all
+// components of a render see the same and a read is asked for once however many want it.
+
+import {
+  createContext, createElement, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore,
+} from "react";
+
+/** How long the refresh behind a stale answer may show, in milliseconds: of one that fails, nobody hears. */
+const REFRESH_LIMIT = 30_000;
+/** After these the user's data may not be shown any more. */
+const ENDED = ["closed", "logged-out", "not-the-owner"];
+
+const NOTHING = Object.freeze({
+  data: undefined, status: undefined, age: undefined, source: undefined, reason: undefined, cacheStatus: undefined,
+  warning: undefined, error: null, isLoading: false, isRefreshing: false,
+});
+const LOADING = Object.freeze({ ...NOTHING, isLoading: true });
+
+const Context = createContext(undefined);
+
+export function TiercelProvider({ client, children }) {
+  return createElement(Context.Provider, { value: client }, children);
+}
+
+export function useTiercel() {
+  const client = useContext(Context);
+  if (client === undefined) throw new Error("This component is outside <TiercelProvider>.");
+  return client;
+}
+
+export function useResource(cls, params = {}, { keepPrevious = false } = {}) {
+  const client = useTiercel();
+  const key = params === null ? null : resourceKey(cls, params);
+  const subscribe = useCallback(
+    (listener) => (client === null || key === null ? () => {} : follow(client, key, listener)),
+    [client, key],
+  );
+  const snapshot = () => {
+    if (key === null) return NOTHING;
+    return (client === null ? undefined : resources(client).get(key)?.shown) ?? LOADING;
+  };
+  const shown = useSyncExternalStore(subscribe, snapshot, snapshot);
+  const refetch = useCallback(async () => {
+    if (client !== null && key !== null) await resources(client).get(key)?.read(true);
+  }, [client, key]);
+  const seen = useKept(client, shown, keepPrevious);
+  return useMemo(() => ({ ...seen, refetch }), [seen, refetch]);
+}
+
+export function useMutation(event) {
+  const client = useTiercel();
+  const [state, setState] = useState({ pending: 0, error: null });
+  const mounted = useMounted();
+  const mutate = useCallback(
+    (options) => {
+      const set = (next) => mounted.current && setState(next);
+      const run = async () => {
+        if (client === null) throw new Error("There is no cache yet: <TiercelProvider> has `client` null.");
+        set(({ pending }) => ({ pending: pending + 1, error: null }));
+        try {
+          const done = await client.mutate(event, options);
+          set(({ pending, error }) => ({ pending: pending - 1, error }));
+          return done;
+        } catch (error) {
+          set(({ pending }) => ({ pending: pending - 1, error }));
+          throw error;
+        }
+      };
+      const running = run();
+      // Whoever only shows `error` need not catch it as well.
+      running.catch(() => {});
+      return running;
+    },
+    [client, event, mounted],
+  );
+  return { mutate, isPending: state.pending > 0, error: state.error };
+}
+
+export function useLocal(store, key) {
+  const client = useTiercel();
+  const id = `${store}\n${key}`;
+  const [state, setState] = useState({ client: null, id: null, value: undefined });
+  useEffect(() => {
+    if (client === null) return undefined;
+    let ended = false;
+    let turn = 0;
+    let stop = () => {};
+    const read = async () => {
+      const mine = ++turn;
+      // What cannot be read, of a cache that has ended for example, counts as never set.
+      const value = await client.local(store).get(key).catch(() => undefined);
+      if (!ended && mine === turn) setState({ client, id, value });
+    };
+    try {
+      stop = client.local(store).subscribe((changed) => {
+        if (changed === null || changed === key) void read();
+      });
+    } catch {
+      // The same; `set` says why.
+    }
+    void read();
+    return () => {
+      ended = true;
+      stop();
+    };
+  }, [client, store, key, id]);
+  const set = useCallback(
+    async (value) => {
+      if (client === null) throw new Error("There is no cache yet: <TiercelProvider> has `client` null.");
+      const local = client.local(store);
+      await (value === undefined ? local.delete(key) : local.set(key, value));
+    },
+    [client, store, key],
+  );
+  const isCurrent = state.client === client && state.id === id;
+  return [isCurrent ? state.value : undefined, set, !isCurrent];
+}
+
+/** What the component showed before, while what it now wants is loading; never that of another user. */
+function useKept(client, shown, isWanted) {
+  const [kept, keep] = useState({ client, shown });
+  const isNew = isWanted && shown.data !== undefined && (kept.shown !== shown || kept.client !== client);
+  if (isNew) keep({ client, shown });
+  const previous = isWanted && shown.isLoading && kept.client === client ? kept.shown : NOTHING;
+  return useMemo(
+    () => (previous.data === undefined ? shown : { ...previous, error: null, isLoading: false, isRefreshing: true }),
+    [previous, shown],
+  );
+}
+
+function useMounted() {
+  const mounted = useRef(false);
+  useEffect(() => {
+    mounted.current = true;
+    return () => {
+      mounted.current = false;
+    };
+  }, []);
+  return mounted;
+}
+
+/** The same parameters give the same key, in whatever order they come. */
+function resourceKey(cls, params) {
+  const given = Object.entries(params).filter(([, value]) => value !== undefined);
+  return JSON.stringify([cls, given.sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+const clients = new WeakMap();
+
+function resources(client) {
+  if (!clients.has(client)) clients.set(client, new Map());
+  return clients.get(client);
+}
+
+/** Follows a resource until the function that this returns is called. */
+function follow(client, key, listener) {
+  const known = resources(client);
+  let resource = known.get(key);
+  if (!resource) {
+    resource = new Resource(client, key);
+    known.set(key, resource);
+  }
+  resource.listeners.add(listener);
+  resource.start();
+  return () => {
+    resource.listeners.delete(listener);
+    // Later, and only if nobody has come: StrictMode, and a list that is drawn anew, leave and come back at once.
+    setTimeout(() => {
+      if (resource.listeners.size > 0 || known.get(key) !== resource) return;
+      known.delete(key);
+      resource.stop();
+    });
+  };
+}
+
+/** One resource that is on the page. */
+class Resource {
+  shown = LOADING;
+  listeners = new Set();
+  #client;
+  #cls;
+  #params;
+  #unsubscribe;
+  #aborting = new AbortController();
+  /** Answers may overtake each other; only the youngest question counts. */
+  #turn = 0;
+  #limit;
+
+  constructor(client, key) {
+    const [cls, given] = JSON.parse(key);
+    this.#client = client;
+    this.#cls = cls;
+    this.#params = Object.fromEntries(given);
+  }
+
+  start() {
+    if (this.#unsubscribe) return;
+    try {
+      this.#unsubscribe = this.#client.subscribe(this.#cls, this.#params, (result) => {
+        if (result === null) void this.read();
+        // Newer than whatever is being read.
+        else this.#turn++, this.#show(result, false);
+      });
+    } catch (error) {
+      this.#unsubscribe = () => {};
+      this.#fail(error);
+      return;
+    }
+    void this.read();
+  }
+
+  stop() {
+    clearTimeout(this.#limit);
+    this.#aborting.abort();
+    this.#unsubscribe();
+  }
+
+  async read(reload = false) {
+    const mine = ++this.#turn;
+    const isMine = () => mine === this.#turn && !this.#aborting.signal.aborted;
+    if (this.shown.data !== undefined) this.#set({ isRefreshing: true });
+    else this.#set({ isLoading: true });
+    let updated = false;
+    const onUpdate = (result) => {
+      updated = true;
+      if (isMine()) this.#show(result, false);
+    };
+    try {
+      const result = await this.#client.get(this.#cls, this.#params, { signal: this.#aborting.signal, onUpdate, reload });
+      if (isMine() && !updated) this.#show(result, result.reason === "stale-while-revalidate");
+    } catch (error) {
+      if (isMine()) this.#fail(error);
+    }
+  }
+
+  #show({ data, status, age, source, reason, cacheStatus, warning }, isRefreshing) {
+    clearTimeout(this.#limit);
+    if (isRefreshing) this.#limit = setTimeout(() => this.#set({ isRefreshing: false }), REFRESH_LIMIT);
+    this.#set({ data, status, age, source, reason, cacheStatus, warning, error: null, isLoading: false, isRefreshing });
+  }
+
+  #fail(error) {
+    clearTimeout(this.#limit);
+    // Old data is better than a message in its place, unless it is nobody's any more.
+    const kept = ENDED.includes(error?.code) ? NOTHING : this.shown;
+    this.#set({ ...kept, error, isLoading: false, isRefreshing: false });
+  }
+
+  #set(change) {
+    if (Object.entries(change).every(([name, value]) => Object.is(this.shown[name], value))) return;
+    this.shown = Object.freeze({ ...this.shown, ...change });
+    for (const listener of [...this.listeners]) listener();
+  }
+}

@@ -1,0 +1,58 @@
+//! What the package's JavaScript does for the wasm: `js/host.js`.
+
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+#[wasm_bindgen]
+extern "C" {
+    /// One session's way out. No method of it throws.
+    pub type Host;
+
+    /// Sends a request whose fields are a text as in `fields.rs`. A read is tried again, until `limit` milliseconds are
+    /// over, while somebody reads: not all of `readers` are aborted signals. Resolves when the head is there.
+    #[wasm_bindgen(method)]
+    pub(crate) fn send(this: &Host, wanted: &JsValue, readers: Option<&Array>, signal: &AbortSignal) -> Promise;
+
+    /// Tells the Service Worker.
+    #[wasm_bindgen(method)]
+    pub(crate) fn tell(this: &Host, message: &JsValue);
+
+    /// The session has ended; `for_good` where the user logged out.
+    #[wasm_bindgen(method)]
+    pub(crate) fn ended(this: &Host, for_good: bool);
+
+    /// A mutation that had to wait was sent after all, at this moment.
+    #[wasm_bindgen(method)]
+    pub(crate) fn replayed(this: &Host, method: &str, url: &str, at: f64);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The head of an answer.
+    pub(crate) type Head;
+
+    #[wasm_bindgen(method, getter, structural)]
+    pub(crate) fn status(this: &Head) -> u16;
+    #[wasm_bindgen(method, getter, structural)]
+    pub(crate) fn fields(this: &Head) -> String;
+    /// Reads the body.
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn body(this: &Head) -> Promise;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The body of an answer.
+    pub(crate) type Content;
+
+    /// The JSON, `null` when there was none, `undefined` when it was no JSON; of a mutation's answer perhaps a text.
+    #[wasm_bindgen(method, getter, structural)]
+    pub(crate) fn data(this: &Content) -> JsValue;
+    /// Its length in characters.
+    #[wasm_bindgen(method, getter, structural)]
+    pub(crate) fn length(this: &Content) -> f64;
+    /// A success that is not what an API says.
+    #[wasm_bindgen(method, getter, structural, js_name = notJson)]
+    pub(crate) fn not_json(this: &Content) -> bool;
+}
