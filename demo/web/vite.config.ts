@@ -5,7 +5,10 @@ const here = (path: string): string => decodeURIComponent(new URL(path, import.m
 /** The page is a user of the SDK: it links the built package, never its sources. */
 export default defineConfig({
   root: here("."),
-  resolve: { alias: { "@tiercel/sdk": here("../../dist/sdk/index.js") } },
+  resolve: {
+    alias: [{ find: /^@tiercel\/sdk(?=\/|$)/, replacement: here("../../dist/sdk") }],
+    dedupe: ["react", "react-dom"],
+  },
   esbuild: { jsx: "automatic" },
   build: {
     outDir: here("../../dist/demo/web"),

@@ -147,6 +147,26 @@ describe("the demo", { timeout: 180_000 }, () => {
     assert.deepEqual([counts.Edge, counts.Origin], [0, 0]);
   });
 
+  test("the inspector shows what is stored and who answered", async () => {
+    const inside = (selector) => page.$$eval("tiercel-inspector", ([host], selector) => [...host.shadowRoot.querySelectorAll(selector)].map(({ textContent }) => textContent), selector);
+    await page.click("[aria-label=Inspector]");
+    await until(async () => (await inside("#stored tbody th")).includes("user-files"), "the list is among what is stored");
+    assert.ok((await inside("#decisions .badge")).includes("Device"));
+    await shoot("3-inspector");
+    const counted = () => page.$eval("tiercel-inspector", (host) =>
+      Object.fromEntries([...host.shadowRoot.querySelectorAll("#counters table")].map(({ caption, tBodies: [{ rows }] }) => [
+        caption.textContent,
+        Object.fromEntries([...rows].map(({ cells: [name, hits] }) => [name.textContent, Number(hits.textContent)])),
+      ])),
+    );
+    await until(async () => {
+      const { "This page": ofPage, "Service Worker": ofWorker } = await counted();
+      return ofPage?.["user-files"] > 0 && ofWorker?.thumbnail > 0;
+    }, "the hits of both are shown");
+    await page.click("[aria-label=Inspector]");
+    assert.equal(await page.$eval("tiercel-inspector", (host) => getComputedStyle(host).display), "none");
+  });
+
   test("after an upload the list is new", async () => {
     const before = await titles();
     const input = await page.$("input[type=file]");

@@ -27,7 +27,7 @@ const ECHO = `
 `;
 
 export class World {
-  /** What the API was asked: { path, headers }. */
+  /** What the API was asked: { method, path, headers, body }. */
   requests = [];
   /** Path to version; a new version is a new body and a new ETag. */
   versions = new Map();
@@ -126,7 +126,10 @@ export class World {
   }
 
   async #api(request, response, target) {
-    this.requests.push({ path: target, headers: request.headers });
+    const { method, headers: fields } = request;
+    let body = "";
+    if (method !== "GET") for await (const chunk of request) body += chunk;
+    this.requests.push({ method, path: target, headers: fields, body });
     if (this.down) return request.socket.destroy();
     // What the origin says is decided when the request comes, not when the answer goes.
     const version = this.versions.get(target) ?? 1;
@@ -173,9 +176,9 @@ export const databases = (page) => page.evaluate(async () => (await indexedDB.da
 /** Moves the page's clock on. */
 export const later = (page, seconds) => page.evaluate((seconds) => void globalThis.later(seconds), seconds);
 
-/** What an app pays for the SDK. */
+/** What an app pays for the SDK, without the hooks and the inspector. */
 export async function printSizes() {
-  const names = (await readdir(dist, { recursive: true })).filter((name) => /\.(js|wasm)$/.test(name));
+  const names = (await readdir(dist, { recursive: true })).filter((name) => /\.(js|wasm)$/.test(name) && !/^(react|inspector)/.test(name));
   let total = 0;
   for (const name of names.sort()) {
     const bytes = await readFile(path.join(dist, name));

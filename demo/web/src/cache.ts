@@ -6,13 +6,18 @@
  */
 
 import { follow } from "./release";
-import { open, register, type Result, type Tiercel } from "@tiercel/sdk";
+import {
+  open, register, type ClassName, type DataOf, type EventName, type EventParams, type GetOptions, type Params, type Result, type Tiercel,
+  type WithParams,
+} from "@tiercel/sdk";
 import { record } from "./activity";
 import { parseCacheStatus } from "./cache-status";
 import { online } from "./network";
 import { answerOf, verdict, type Answer, type Outcome } from "./tiers";
+import type { Envelope } from "./types";
 
-export type Params = Record<string, string | undefined>;
+/** What the envelope of a class holds. */
+export type Body<C extends ClassName> = DataOf<C> extends Envelope<infer T> ? T : never;
 
 /** Data, and how it came. */
 export interface Reading<T> {
@@ -36,11 +41,6 @@ export function resourceName(cls: string): string {
   return RESOURCE_NAMES[cls] ?? cls;
 }
 
-/** Every answer of the API is wrapped in this; the SDK hands bodies on as they are. */
-interface Envelope<T> {
-  readonly data: T;
-}
-
 function outcomeOf(result: Result<unknown>): Outcome {
   if (result.status === "offline") return "offline";
   if (result.status !== "fresh") return "stale";
@@ -49,9 +49,9 @@ function outcomeOf(result: Result<unknown>): Outcome {
   return verdict(parseCacheStatus(result.cacheStatus)).outcome === "stale" ? "stale" : "hit";
 }
 
-function reading<T>(result: Result<Envelope<T>>, startedAt: number): Reading<T> {
+function reading<C extends ClassName>(result: Result<DataOf<C>>, startedAt: number): Reading<Body<C>> {
   return {
-    data: result.data.data,
+    data: (result.data as Envelope<Body<C>>).data,
     warning: result.warning ?? null,
     answer: {
       tier: result.source,
@@ -69,11 +69,12 @@ function log(cls: string, subject: string, answer: Answer): void {
   record({ kind: "read", resource: resourceName(cls), subject, answer });
 }
 
-const subjectOf = ({ userId: _, ...params }: Params): string => Object.values(params).filter(Boolean).join(" / ");
+const subjectOf = ({ userId: _, ...params }: Record<string, string | undefined>): string => Object.values(params).filter(Boolean).join(" / ");
 
 /** The stores of one signed-in user. */
 export class UserCache {
-  private constructor(private readonly tiercel: Tiercel) {}
+  /** The inspector looks into `tiercel`. */
+  private constructor(readonly tiercel: Tiercel) {}
 
   static async open(user: string): Promise<UserCache> {
     return new UserCache(await open({ user }));
@@ -83,35 +84,35 @@ export class UserCache {
    * The stored answer at once; `onUpdate` hears of the refresh that a stale one starts.
    * `label` names the subject in the log. Rejects when no tier has an answer.
    */
-  async read<T>(
-    cls: string,
-    params: Params,
-    { label, signal, onUpdate }: { label?: string; signal: AbortSignal; onUpdate: (reading: Reading<T>) => void },
-  ): Promise<Reading<T>> {
+  async read<C extends ClassName>(
+    cls: C,
+    params: Params<C>,
+    { label, signal, onUpdate }: { label?: string; signal: AbortSignal; onUpdate: (reading: Reading<Body<C>>) => void },
+  ): Promise<Reading<Body<C>>> {
     const subject = label ?? subjectOf(params);
     let startedAt = performance.now();
-    const take = (result: Result<Envelope<T>>): Reading<T> => {
-      const got = reading(result, startedAt);
+    const take = (result: Result<DataOf<C>>): Reading<Body<C>> => {
+      const got = reading<C>(result, startedAt);
       log(cls, subject, got.answer);
       if (result.status === "offline") online.set(false);
       else if (result.source === "origin" || result.source === "edge") online.set(true);
       return got;
     };
-    const first = take(await this.tiercel.get<Envelope<T>>(cls, params, { signal, onUpdate: (result) => onUpdate(take(result)) }));
+    const options: GetOptions<DataOf<C>> = { signal, onUpdate: (result) => onUpdate(take(result)) };
+    // Which parameters may be left out, TypeScript knows of each class but not of all.
+    const first = take(await this.tiercel.get(cls, ...([params, options] as WithParams<Params<C>, [GetOptions<DataOf<C>>]>)));
     // What the refresh takes counts from here: nobody waits for it.
     startedAt = performance.now();
     return first;
   }
 
   /** Calls `onChange` with newer data that came by another way, or with null when the data must be read again. */
-  watch<T>(cls: string, params: Params, onChange: (reading: Reading<T> | null) => void): () => void {
-    return this.tiercel.subscribe(cls, params, (result) =>
-      onChange(result === null ? null : reading(result as Result<Envelope<T>>, performance.now())),
-    );
+  watch<C extends ClassName>(cls: C, params: Params<C>, onChange: (reading: Reading<Body<C>> | null) => void): () => void {
+    return this.tiercel.subscribe(cls, params, (result) => onChange(result === null ? null : reading<C>(result, performance.now())));
   }
 
   /** A domain event happened: the policy knows what it makes invalid, here and in other tabs. */
-  happened(event: string, params: Params = {}): Promise<void> {
+  happened<E extends EventName>(event: E, params: Partial<EventParams<E>> = {}): Promise<void> {
     return this.tiercel.invalidate(event, params);
   }
 

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type RefObject } from "react";
-import type { Params, Reading } from "./cache";
+import type { ClassName, Params } from "@tiercel/sdk";
+import type { Body, Reading } from "./cache";
 import { reconnections } from "./network";
 import { useSignedIn } from "./session";
 import { createStore, useStore } from "./store";
@@ -13,24 +14,24 @@ export interface Resource<T> {
 const NOTHING = { reading: null, error: null };
 
 /** Follows one resource of the policy; `params` is null while it is not wanted yet. */
-export function useResource<T>(cls: string, params: Params | null, label?: string): Resource<T> {
+export function useResource<C extends ClassName>(cls: C, params: Params<C> | null, label?: string): Resource<Body<C>> {
   const { cache } = useSignedIn();
   const epoch = useStore(reconnections);
   const key = params === null ? null : JSON.stringify([cls, params]);
-  const [state, setState] = useState<Resource<T> & { key: string | null }>({ ...NOTHING, key: null });
+  const [state, setState] = useState<Resource<Body<C>> & { key: string | null }>({ ...NOTHING, key: null });
 
   useEffect(() => {
     if (key === null) return;
-    const [, wanted] = JSON.parse(key) as [string, Params];
+    const [, wanted] = JSON.parse(key) as [string, Params<C>];
     const stop = new AbortController();
     // Answers may overtake each other; only the youngest question counts.
     let turn = 0;
-    const show = (reading: Reading<T>): void => setState({ key, reading, error: null });
+    const show = (reading: Reading<Body<C>>): void => setState({ key, reading, error: null });
     const read = (): void => {
       const mine = ++turn;
       const current = (): boolean => mine === turn && !stop.signal.aborted;
       cache
-        .read<T>(cls, wanted, {
+        .read(cls, wanted, {
           ...(label === undefined ? {} : { label }),
           signal: stop.signal,
           onUpdate: (reading) => current() && show(reading),
@@ -45,7 +46,7 @@ export function useResource<T>(cls: string, params: Params | null, label?: strin
           },
         );
     };
-    const unwatch = cache.watch<T>(cls, wanted, (reading) => (reading === null ? read() : show(reading)));
+    const unwatch = cache.watch(cls, wanted, (reading) => (reading === null ? read() : show(reading)));
     read();
     return () => {
       stop.abort();

@@ -4,7 +4,6 @@ import { useEffect, useRef, type RefObject } from "react";
 import { call, paths } from "./api";
 import { useResource } from "./hooks";
 import { useSignedIn } from "./session";
-import type { WatchProgress } from "./types";
 
 const SAVE_EVERY_S = 10;
 /** Nearer to an end than this, there is nothing to resume. */
@@ -13,7 +12,7 @@ const MARGIN_S = 3;
 /** Saves the place while it moves, on pause and on leave. Returns the stored place in seconds; null until it is known. */
 export function useProgress(id: string, name: string, media: RefObject<HTMLMediaElement | null>): number | null {
   const { cache } = useSignedIn();
-  const { reading, error } = useResource<WatchProgress | null>("watch-progress", { fileId: id }, name);
+  const { reading, error } = useResource("watch-progress", { fileId: id }, name);
   const saved = useRef<number | null>(null);
 
   useEffect(() => {

@@ -1,5 +1,24 @@
 /** What the origin's API speaks. */
 
+import "@tiercel/sdk";
+
+/** Every answer is wrapped in this; the SDK hands bodies on as they are. */
+export interface Envelope<T> {
+  readonly data: T;
+}
+
+/** What the classes of the policy hold. */
+declare module "@tiercel/sdk" {
+  interface Data {
+    "user-files": Envelope<FileList>;
+    "user-stats": Envelope<Stats>;
+    "file-info": Envelope<MediaFile>;
+    /** `files` are the ten best, where those were asked for. */
+    ratings: Envelope<Rating & { readonly files?: readonly RatedFile[] }>;
+    "watch-progress": Envelope<WatchProgress | null>;
+  }
+}
+
 export type Category = "videos" | "images" | "music";
 
 export const CATEGORIES: readonly Category[] = ["videos", "images", "music"];

@@ -4,7 +4,7 @@ import { signOut, useSignedIn } from "../session";
 import { useStore } from "../store";
 import { CATEGORIES, CATEGORY_NAMES, type Category } from "../types";
 import { UploadButton } from "./Uploads";
-import { GridIcon, ImageIcon, Logo, MusicIcon, PulseIcon, SignOutIcon, VideoIcon } from "./icons";
+import { GridIcon, ImageIcon, LayersIcon, Logo, MusicIcon, PulseIcon, SignOutIcon, VideoIcon } from "./icons";
 
 const CATEGORY_ICONS = { videos: VideoIcon, images: ImageIcon, music: MusicIcon } as const;
 
@@ -12,9 +12,11 @@ interface HeaderProps {
   category: Category | null;
   panel: boolean;
   onPanel: (open: boolean) => void;
+  inspector: boolean;
+  onInspector: (open: boolean) => void;
 }
 
-export function Header({ category, panel, onPanel }: HeaderProps) {
+export function Header({ category, panel, onPanel, inspector, onInspector }: HeaderProps) {
   const { user } = useSignedIn();
   const online = useOnline();
   const count = useStore(activity).length;
@@ -49,6 +51,16 @@ export function Header({ category, panel, onPanel }: HeaderProps) {
           <PulseIcon size={18} />
           <span className="wide-only">Activity</span>
           {count > 0 && !panel && <span className="count">{count}</span>}
+        </button>
+        <button
+          type="button"
+          className="button icon"
+          aria-pressed={inspector}
+          aria-label="Inspector"
+          title="What is stored on this device"
+          onClick={() => onInspector(!inspector)}
+        >
+          <LayersIcon size={18} />
         </button>
         <span className="avatar" data-user={user.id} title={user.name} aria-label={`Signed in as ${user.name}`} role="img">
           {user.name[0]}

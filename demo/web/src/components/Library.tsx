@@ -2,7 +2,7 @@ import { useRef } from "react";
 import { bytes, clock } from "../format";
 import { useResource, useSeen } from "../hooks";
 import { useSignedIn } from "../session";
-import { CATEGORY_NAMES, type Category, type FileList, type MediaFile, type WatchProgress } from "../types";
+import { CATEGORY_NAMES, type Category, type MediaFile } from "../types";
 import type { FileActions } from "./Shell";
 import { Average } from "./Stars";
 import { Thumb } from "./Thumb";
@@ -12,7 +12,7 @@ import { PencilIcon, PlayIcon, TrashIcon } from "./icons";
 /** The grid of the user's files. */
 export function Library({ category, actions }: { category: Category | null; actions: FileActions }) {
   const { user } = useSignedIn();
-  const { reading, error } = useResource<FileList>(
+  const { reading, error } = useResource(
     "user-files",
     { userId: user.id, category: category ?? undefined },
     category ?? "all",
@@ -94,7 +94,7 @@ function Card({ file, onOpen, actions }: { file: MediaFile; onOpen: () => void; 
 
 /** How far the user has come in a recording. */
 function Progress({ file }: { file: MediaFile }) {
-  const { reading } = useResource<WatchProgress | null>("watch-progress", { fileId: file.id }, file.name);
+  const { reading } = useResource("watch-progress", { fileId: file.id }, file.name);
   const seconds = reading?.data?.seconds ?? 0;
   if (!file.duration || seconds < 1) return null;
   const part = Math.min(1, seconds / file.duration);

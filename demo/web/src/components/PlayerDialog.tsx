@@ -21,7 +21,7 @@ interface PlayerDialogProps {
 
 /** Plays or shows one file, with everything known about it. */
 export function PlayerDialog({ opened: { file, among }, actions, onClose }: PlayerDialogProps) {
-  const { reading } = useResource<MediaFile>("file-info", { category: file.category, fileId: file.id }, file.name);
+  const { reading } = useResource("file-info", { category: file.category, fileId: file.id }, file.name);
   // The list's copy shows at once, and still does where the details may not be read (somebody else's file).
   const info: MediaFile = { ...file, ...reading?.data };
   const at = among.findIndex(({ id }) => id === file.id);

@@ -4,6 +4,7 @@ import { CATEGORIES, type Category, type MediaFile } from "../types";
 import { ActivityPanel } from "./ActivityPanel";
 import { DeleteDialog, RenameDialog } from "./FileDialogs";
 import { Header } from "./Header";
+import { Inspector } from "./Inspector";
 import { Library } from "./Library";
 import { PlayerDialog } from "./PlayerDialog";
 import { StatsTiles } from "./StatsTiles";
@@ -40,6 +41,7 @@ function useCategory(): Category | null {
 export function Shell() {
   const category = useCategory();
   const [panel, setPanel] = useRemembered("videomi:activity", window.matchMedia("(min-width: 1100px)").matches);
+  const [inspector, setInspector] = useState(false);
   const [opened, setOpened] = useState<Opened | null>(null);
   const [asked, setAsked] = useState<Asked | null>(null);
   const actions: FileActions = {
@@ -56,7 +58,7 @@ export function Shell() {
         <button type="button" className="skip" onClick={() => document.getElementById("library")?.focus()}>
           Skip to the library
         </button>
-        <Header category={category} panel={panel} onPanel={setPanel} />
+        <Header category={category} panel={panel} onPanel={setPanel} inspector={inspector} onInspector={setInspector} />
         <main className="content">
           <StatsTiles />
           {category === null && <TopStrip onOpen={actions.open} />}
@@ -64,6 +66,7 @@ export function Shell() {
         </main>
         {panel && <ActivityPanel onClose={() => setPanel(false)} />}
       </div>
+      <Inspector open={inspector} onClose={() => setInspector(false)} />
       <UploadTray />
       <DropZone />
       {opened && <PlayerDialog key={opened.file.id} opened={opened} actions={actions} onClose={() => setOpened(null)} />}

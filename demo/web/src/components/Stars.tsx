@@ -3,7 +3,6 @@ import { call, paths } from "../api";
 import { useResource } from "../hooks";
 import { complain, say } from "../notices";
 import { useSignedIn } from "../session";
-import type { Rating } from "../types";
 import { StarIcon } from "./icons";
 import { TierBadge } from "./TierBadge";
 
@@ -12,7 +11,7 @@ const SCORES = [1, 2, 3, 4, 5] as const;
 /** Reads and gives the rating of a file. */
 export function Stars({ id, name }: { id: string; name: string }) {
   const { cache } = useSignedIn();
-  const { reading } = useResource<Rating>("ratings", { fileId: id }, name);
+  const { reading } = useResource("ratings", { fileId: id }, name);
   const [mine, setMine] = useState<number | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
   const rating = reading?.data;
@@ -57,7 +56,7 @@ export function Stars({ id, name }: { id: string; name: string }) {
 
 /** The average as one star, for cards. */
 export function Average({ id, name }: { id: string | null; name: string }) {
-  const { reading } = useResource<Rating>("ratings", id === null ? null : { fileId: id }, name);
+  const { reading } = useResource("ratings", id === null ? null : { fileId: id }, name);
   if (!reading) return null;
   const { average, count } = reading.data;
   return (

@@ -1,11 +1,11 @@
 import { bytes } from "../format";
 import { useResource } from "../hooks";
-import { CATEGORIES, CATEGORY_NAMES, type Stats } from "../types";
+import { CATEGORIES, CATEGORY_NAMES } from "../types";
 import { TierBadge } from "./TierBadge";
 
 /** What the library holds, in numbers. */
 export function StatsTiles() {
-  const { reading, error } = useResource<Stats>("user-stats", {});
+  const { reading, error } = useResource("user-stats", {});
   const stats = reading?.data;
   return (
     <section className="stats" aria-labelledby="stats-title" aria-busy={!reading && !error}>

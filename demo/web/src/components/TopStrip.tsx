@@ -8,7 +8,7 @@ import { StarIcon } from "./icons";
 
 /** The ten best rated files, of everybody. */
 export function TopStrip({ onOpen }: { onOpen: (opened: Opened) => void }) {
-  const { reading } = useResource<{ files: readonly RatedFile[] }>("ratings", { fileId: "top10" });
+  const { reading } = useResource("ratings", { fileId: "top10" });
   const files = reading?.data.files ?? [];
   if (files.length === 0) return null;
   return (

@@ -32,6 +32,7 @@ export const CloseIcon = icon(<path d="m6 6 12 12M18 6 6 18" />);
 export const NextIcon = icon(<path d="m9.500 5 7 7-7 7" />);
 export const PreviousIcon = icon(<path d="m14.500 5-7 7 7 7" />);
 export const PulseIcon = icon(<path d="M2.500 12h4.200l3-7.500 4.600 15 3-7.500h4.200" />);
+export const LayersIcon = icon(<path d="m12 3.500 8.500 4.500L12 12.500 3.500 8zM4 12.500l8 4.200 8-4.200M4 16.800l8 4.200 8-4.200" />);
 export const SignOutIcon = icon(<path d="M14 4H6.500A1.500 1.500 0 0 0 5 5.500v13A1.500 1.500 0 0 0 6.500 20H14M10.500 12H21m0 0-4-4m4 4-4 4" />);
 export const CloudOffIcon = icon(<path d="M3 3l18 18M8.200 6.400A6 6 0 0 1 18 9.800a4.200 4.200 0 0 1 2.700 6.700M17 19H7.500a4.800 4.800 0 0 1-1.700-9.300" />);
 export const VideoIcon = icon(<path d="M3.500 7A1.500 1.500 0 0 1 5 5.500h9A1.500 1.500 0 0 1 15.500 7v10a1.500 1.500 0 0 1-1.500 1.500H5A1.500 1.500 0 0 1 3.500 17zm12 3.500 5-3v9l-5-3" />);

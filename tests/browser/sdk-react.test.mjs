@@ -1,0 +1,317 @@
+// The React hooks in a real browser, under StrictMode and React's development build, over the real SDK.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { build } from "esbuild";
+import { built, until } from "./harness.mjs";
+import { ROOT } from "./sdk-package.mjs";
+import { HOUR, World, later, open, send } from "./sdk-world.mjs";
+
+const VIDEOS = "/api/upload/user/a?category=videos";
+const IMAGES = "/api/upload/user/a?category=images";
+
+/** What runs in every page: React, the hooks, and a component that shows what a hook gives. */
+const FIXTURE = `
+  import * as React from "react";
+  import { createRoot } from "react-dom/client";
+  import { flushSync } from "react-dom";
+  import * as hooks from "@tiercel/sdk/react";
+
+  const root = createRoot(document.body.appendChild(document.createElement("main")));
+  /** What each component rendered last, and how often, by its name. */
+  const seen = {};
+  const renders = {};
+  /** A component that shows what \`use\` gives. */
+  function Shown({ name, use }) {
+    const given = use(hooks);
+    React.useLayoutEffect(() => {
+      seen[name] = given;
+      renders[name] = (renders[name] ?? 0) + 1;
+    });
+    return React.createElement("p", { id: name }, String(given?.data?.data?.version ?? given?.data ?? "nothing"));
+  }
+  /** Renders a component for each of \`uses\`: { name: (hooks) => … }. */
+  function show(client, uses, concurrent = false) {
+    const shown = Object.entries(uses).map(([name, use]) => React.createElement(Shown, { key: name, name, use }));
+    const tree = React.createElement(React.StrictMode, null, React.createElement(hooks.TiercelProvider, { client }, shown));
+    if (concurrent) React.startTransition(() => root.render(tree));
+    else flushSync(() => root.render(tree));
+  }
+  Object.assign(globalThis, { React, seen, renders, show, leave: () => flushSync(() => root.render(null)) });
+`;
+
+let world, script;
+before(async () => {
+  world = await World.start();
+  const { outputFiles } = await build({
+    stdin: { contents: FIXTURE, resolveDir: ROOT },
+    alias: { "@tiercel/sdk/react": built("sdk/react.js"), react: path.join(ROOT, "node_modules/react") },
+    bundle: true,
+    write: false,
+    format: "iife",
+    define: { "process.env.NODE_ENV": '"development"' },
+  });
+  script = outputFiles[0].text;
+});
+after(() => world?.close());
+beforeEach(async () => {
+  await world.fresh();
+  world.errors = [];
+});
+afterEach(async () => {
+  await world.leave();
+  // React's own complaints are errors as well.
+  assert.deepEqual(world.errors, []);
+});
+
+/** A page with the fixture, and the cache of `user`. */
+async function reactPage(user = "a") {
+  const page = await world.page();
+  page.on("console", (message) => message.type() === "error" && !/Failed to load resource/.test(message.text()) && world.errors.push(message.text()));
+  await page.addScriptTag({ content: script });
+  await open(page, user);
+  return page;
+}
+
+/** What the component called `name` shows: the members of what the hook gave, but for those that are undefined. */
+const shown = (page, name = "one") =>
+  page.evaluate((name) => {
+    const { data, status, source, error, isLoading, isRefreshing } = seen[name] ?? {};
+    return { version: data?.data?.version, status, source, error: error?.code, isLoading, isRefreshing };
+  }, name);
+/** Waits until the component shows what `wanted` says. */
+const shows = (page, wanted, name = "one") =>
+  until(async () => {
+    const now = await shown(page, name);
+    return Object.entries(wanted).every(([member, value]) => now[member] === value) && now;
+  }, `${name} shows ${JSON.stringify(wanted)}`).catch(async (error) => {
+    throw new Error(`${error.message}, but ${JSON.stringify(await shown(page, name))} ${world.errors}`, { cause: error });
+  });
+const showVideos = (page) => page.evaluate(() => show(cache, { one: ({ useResource }) => useResource("user-files", { category: "videos" }) }));
+
+test("components that want the same share one read, whatever the order of their parameters", async () => {
+  const page = await reactPage();
+  await page.evaluate(() =>
+    show(cache, {
+      one: ({ useResource }) => useResource("file-info", { category: "videos", fileId: "7" }),
+      two: ({ useResource }) => useResource("file-info", { fileId: "7", category: "videos" }),
+      other: ({ useResource }) => useResource("file-info", { category: "videos", fileId: "8" }),
+      none: ({ useResource }) => useResource("file-info", null),
+    }),
+  );
+  assert.deepEqual(await shown(page, "none"), { isLoading: false, isRefreshing: false });
+  for (const name of ["one", "two", "other"]) await shows(page, { version: 1, status: "fresh", isLoading: false, isRefreshing: false }, name);
+  assert.ok(await page.evaluate(() => seen.one.data === seen.two.data));
+  assert.deepEqual(world.asked().map(({ path }) => path).sort(), ["/api/files/videos/7/info", "/api/files/videos/8/info"]);
+});
+
+test("what is stored is there without a request, and what is stale is shown while it is refreshed", async () => {
+  const page = await reactPage();
+  await showVideos(page);
+  assert.deepEqual(await shown(page), { isLoading: true, isRefreshing: false });
+  await shows(page, { version: 1, source: "origin" });
+  await page.evaluate(() => leave());
+  const again = await reactPage();
+  await showVideos(again);
+  await shows(again, { version: 1, source: "device" });
+  assert.equal(world.asked().length, 1);
+  await again.evaluate(() => leave());
+  await later(again, HOUR + 1);
+  world.versions.set(VIDEOS, 2);
+  const held = world.hold(VIDEOS);
+  await showVideos(again);
+  await held.arrived;
+  await shows(again, { version: 1, status: "stale", isLoading: false, isRefreshing: true });
+  held.release();
+  await shows(again, { version: 2, status: "fresh", isRefreshing: false });
+});
+
+test("a change in any tab renders again, and the old data stays until the new is there", async () => {
+  const [page, other] = [await reactPage(), await reactPage()];
+  for (const each of [page, other]) await showVideos(each);
+  for (const each of [page, other]) await shows(each, { version: 1 });
+  world.versions.set(VIDEOS, 2);
+  const held = world.hold(VIDEOS);
+  await other.evaluate(() => cache.invalidate("upload", { category: "videos" }));
+  await held.arrived;
+  await shows(page, { version: 1, isLoading: false, isRefreshing: true });
+  held.release();
+  for (const each of [page, other]) await shows(each, { version: 2, isRefreshing: false });
+});
+
+test("refetch asks the network and renders every component", async () => {
+  const page = await reactPage();
+  await page.evaluate(() =>
+    show(cache, Object.fromEntries(["one", "two"].map((name) => [name, ({ useResource }) => useResource("user-files", { category: "videos" })]))),
+  );
+  await shows(page, { version: 1 });
+  world.versions.set(VIDEOS, 2);
+  await page.evaluate(() => seen.one.refetch());
+  for (const name of ["one", "two"]) await shows(page, { version: 2 }, name);
+});
+
+test("an error is shown beside old data, or alone; a wrong name ends no page", async () => {
+  const page = await reactPage();
+  await page.evaluate(() =>
+    show(cache, {
+      one: ({ useResource }) => useResource("user-files", { category: "videos" }),
+      wrong: ({ useResource }) => useResource("no-such-class", {}),
+      missing: ({ useResource }) => useResource("file-info", { category: "videos" }),
+    }),
+  );
+  await shows(page, { error: "unknown-class", isLoading: false }, "wrong");
+  await shows(page, { error: "missing-parameter", isLoading: false }, "missing");
+  await shows(page, { version: 1 });
+  world.handlers.set(VIDEOS, (_, response) => send(response, 403, { "content-type": "application/json" }, "{}"));
+  await page.evaluate(() => seen.one.refetch());
+  await shows(page, { version: 1, error: "http-error", isRefreshing: false });
+  world.handlers.clear();
+  await page.evaluate(() => seen.one.refetch());
+  await shows(page, { version: 1, error: undefined });
+});
+
+test("a component that left is left alone, and its subscription ends", async () => {
+  const page = await reactPage();
+  const held = world.hold(VIDEOS);
+  await showVideos(page);
+  await held.arrived;
+  const before = await page.evaluate(() => {
+    leave();
+    return renders.one;
+  });
+  held.release();
+  await until(() => page.evaluate(async () => (await cache.stored()).length > 0), "the answer is stored nevertheless");
+  world.versions.set(VIDEOS, 2);
+  await page.evaluate(async () => {
+    await cache.invalidate("upload", { category: "videos" });
+    await cache.get("user-stats");
+  });
+  assert.equal(await page.evaluate(() => renders.one), before);
+  // Nobody follows the list any more: nobody asks for it.
+  assert.equal(world.asked(VIDEOS).length, 1);
+});
+
+test("another key shows nothing of the one before, unless that is wanted", async () => {
+  const page = await reactPage();
+  const showCategory = (category) =>
+    page.evaluate((category) => {
+      show(cache, {
+        one: ({ useResource }) => useResource("user-files", { category }),
+        kept: ({ useResource }) => useResource("user-files", { category }, { keepPrevious: true }),
+      });
+      return Object.fromEntries(Object.entries(seen).map(([name, { data, isLoading, isRefreshing }]) => [name, [data?.data.target ?? null, isLoading, isRefreshing]]));
+    }, category);
+  await showCategory("videos");
+  await shows(page, { version: 1 });
+  await shows(page, { version: 1 }, "kept");
+  const held = world.hold(IMAGES);
+  assert.deepEqual(await showCategory("images"), { one: [null, true, false], kept: [VIDEOS, false, true] });
+  held.release();
+  for (const name of ["one", "kept"]) await until(() => page.evaluate((name) => seen[name].data?.data.target, name).then((target) => target === IMAGES), "the other list");
+});
+
+test("nothing of one user is shown to another, nor after the end", async () => {
+  const page = await reactPage();
+  await page.evaluate(() => show(cache, { one: ({ useResource }) => useResource("user-files", { category: "videos" }, { keepPrevious: true }) }));
+  await shows(page, { version: 1 });
+  await page.evaluate(async () => {
+    globalThis.first = cache;
+    globalThis.cache = await sdk.open({ user: "b" });
+  });
+  const held = world.hold("/api/upload/user/b?category=videos");
+  await page.evaluate(() => show(cache, { one: ({ useResource }) => useResource("user-files", { category: "videos" }, { keepPrevious: true }) }));
+  assert.deepEqual(await shown(page), { isLoading: true, isRefreshing: false });
+  held.release();
+  await shows(page, { version: 1 });
+  // A page that still shows the cache that has ended.
+  await page.evaluate(() => cache.logout());
+  await page.evaluate(() => seen.one.refetch());
+  await shows(page, { version: undefined, error: "logged-out", isLoading: false });
+  await page.evaluate(() => show(null, { one: ({ useResource }) => useResource("user-files", { category: "videos" }) }));
+  assert.equal((await shown(page)).isLoading, true);
+});
+
+test("no two components of one screen show different answers while React renders in pieces", async () => {
+  const page = await reactPage();
+  await page.evaluate(() => {
+    globalThis.torn = [];
+    new MutationObserver(() => {
+      const texts = new Set([...document.querySelectorAll("main p")].map((p) => p.textContent));
+      if (texts.size > 1) torn.push([...texts]);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    globalThis.slow = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`c${at}`, ({ useResource }) => {
+      const until = performance.now() + 3;
+      while (performance.now() < until);
+      return useResource("user-files", { category: "videos" });
+    }]));
+    show(cache, slow, true);
+  });
+  await shows(page, { version: 1 }, "c29");
+  for (let version = 2; version < 6; version++) {
+    world.versions.set(VIDEOS, version);
+    await page.evaluate(() => {
+      show(cache, { ...slow }, true);
+      return cache.get("user-files", { category: "videos" }, { reload: true });
+    });
+    await shows(page, { version }, "c29");
+    await shows(page, { version }, "c0");
+  }
+  assert.deepEqual(await page.evaluate(() => torn), []);
+});
+
+test("useMutation: it is pending, shows at once, and an error is taken back and said", async () => {
+  const page = await reactPage();
+  const DELETE = "/api/files/videos/7";
+  await page.evaluate(() =>
+    show(cache, {
+      one: ({ useResource }) => useResource("user-files", { category: "videos" }),
+      remove: ({ useMutation }) => useMutation("delete"),
+    }),
+  );
+  await shows(page, { version: 1 });
+  const remove = () =>
+    page.evaluate(() => {
+      globalThis.removing = seen.remove.mutate({
+        params: { category: "videos", fileId: "7" },
+        optimistic: [{ class: "user-files", params: { category: "videos" }, update: (list) => ({ data: { ...list.data, version: "fewer" } }) }],
+      });
+    });
+  const pending = () => page.evaluate(() => [seen.remove.isPending, seen.remove.error?.code ?? null]);
+  const held = world.hold(DELETE);
+  world.handlers.set(DELETE, (_, response) => send(response, 409, { "content-type": "application/json" }, "{}"));
+  await remove();
+  await held.arrived;
+  await shows(page, { version: "fewer" });
+  assert.deepEqual(await pending(), [true, null]);
+  held.release();
+  await shows(page, { version: 1 });
+  await until(async () => String(await pending()) === "false,http-error", "the error is said");
+  // Nobody has caught it, and nothing was reported; who waits hears of it.
+  assert.equal(await page.evaluate(() => removing.catch(({ code }) => code)), "http-error");
+
+  world.handlers.set(DELETE, (_, response) => (world.versions.set(VIDEOS, 2), send(response, 200, { "content-type": "application/json" }, "{}")));
+  await remove();
+  assert.equal(await page.evaluate(async () => (await removing).status), 200);
+  await until(async () => String(await pending()) === "false,", "it is done");
+  await shows(page, { version: 2, error: undefined });
+});
+
+test("useLocal: a value that every tab shows", async () => {
+  const [page, other] = [await reactPage(), await reactPage()];
+  for (const each of [page, other]) await each.evaluate(() => show(cache, { local: ({ useLocal }) => useLocal("preferences", "theme") }));
+  const value = (page) => page.evaluate(() => [seen.local[0] ?? null, seen.local[2]]);
+  const is = (page, wanted) => until(async () => String(await value(page)) === String(wanted), `the value is ${wanted}`);
+  await is(page, [null, false]);
+  await page.evaluate(() => seen.local[1]("dark"));
+  for (const each of [page, other]) await is(each, ["dark", false]);
+  await other.evaluate(() => seen.local[1](undefined));
+  for (const each of [page, other]) await is(each, [null, false]);
+  // A cache that has ended has no values, and ends no page.
+  await page.evaluate(async () => {
+    await seen.local[1]("dark");
+    cache.close();
+    show(cache, { other: ({ useLocal }) => useLocal("preferences", "theme") });
+  });
+  await until(() => page.evaluate(() => seen.other?.[2] === false && seen.other[0] === undefined), "nothing is there");
+});
