@@ -1,20 +1,20 @@
 // Bundles the Service Worker into one classic script with its wasm inside.
 //
-//   node bundle-sw.mjs ENTRY WASM INPUTS OUT_FILE
+//   node bundle-sw.mjs ENTRY DEFLATED_WASM INPUTS OUT_FILE
 //
 // INPUTS is a file of JSON, as xtask writes it: `routes`, in the order in which they are tried, each with the source of a
 // regular expression and whether the Service Worker answers it; `triggers`, what causes an event, each with a method (empty is
-// any), the source of a regular expression and what it does; and `app`, what the Service Worker has to know while it is
+// any), the source of a regular expression and what it does; `ahead`, where the wasm reads first of all: the URL that a client's id
+// follows, and another; and `app`, what the Service Worker has to know while it is
 // installed and activated. The entry may import
 //   tiercel:wasm     `bytes()`: a promise of the wasm
 //   tiercel:routes   default: pairs of a regular expression and 1 or 0
-//                    `triggers`: triples of a method, a regular expression and a number
+//                    `triggers`: triples of a method, a regular expression and a number; `ahead`
 //   tiercel:app      `cache`, `identity`, `ours`, `current`, `files`, `shell`, `named`, `preload`, `status`, `shown`, `rules`
 
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { Script } from "node:vm";
-import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 process.on("uncaughtException", (error) => {
@@ -28,7 +28,7 @@ const [entry, wasmFile, inputsFile, out] = process.argv.slice(2);
 // Compressed by itself, as base64: what compresses the script on its way finds 8 bits of it in 6, and nothing else. A letter
 // of Latin-1 for each byte of the plain wasm would come out a twentieth larger. A plain loop where there is no `fromBase64`,
 // since `Uint8Array.from(text, f)` takes five times as long.
-const deflated = deflateRawSync(await readFile(wasmFile), { level: 9 });
+const deflated = await readFile(wasmFile);
 const embedded = `
   const text = ${JSON.stringify(deflated.toString("base64"))};
   function deflated() {
@@ -39,11 +39,15 @@ const embedded = `
     return bytes;
   }
   export function bytes() {
-    return new Response(new Blob([deflated()]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+    const { readable, writable } = new DecompressionStream("deflate-raw");
+    const writer = writable.getWriter();
+    // What goes wrong here goes wrong with the reader too, who tells.
+    Promise.all([writer.write(deflated()), writer.close()]).catch(() => {});
+    return new Response(readable).arrayBuffer();
   }
 `;
 
-const { routes, triggers, app } = JSON.parse(await readFile(inputsFile, "utf8"));
+const { routes, triggers, ahead, app } = JSON.parse(await readFile(inputsFile, "utf8"));
 const expression = (source) => `${new RegExp(source, "s")}`;
 const patterns = routes.map(([source, covered]) => `[${expression(source)},${+covered}]`);
 const causes = triggers.map(([method, source, does]) => `[${JSON.stringify(method)},${expression(source)},${does}]`);
@@ -54,7 +58,7 @@ const constants = [
 ];
 const contents = {
   "tiercel:wasm": embedded,
-  "tiercel:routes": `export default [${patterns}]; export const triggers = [${causes}];`,
+  "tiercel:routes": `export default [${patterns}]; export const triggers = [${causes}]; export const ahead = ${JSON.stringify(ahead)};`,
   "tiercel:app": constants.map(([name, value]) => `export const ${name} = ${value};`).join("\n"),
 };
 

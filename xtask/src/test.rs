@@ -171,7 +171,7 @@ const AUTH: [&str; 4] = ["rs256", "es256", "eddsa", "introspection"];
 const LARGEST_EDGE: usize = 120_000;
 
 /// The Service Worker, as gzip sends it, in bytes: what has been reached on the way to 32 KB. It only goes down.
-const LARGEST_SW: usize = 92_500;
+const LARGEST_SW: usize = 83_500;
 
 /// Whether Cloudflare's own tool takes the bundle as it is. It stays on this machine.
 fn deployable(workspace: &Workspace, edge: &Path) -> Result<()> {

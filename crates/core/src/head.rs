@@ -75,7 +75,7 @@ impl Target {
     #[must_use]
     pub fn path_and_query(&self) -> String {
         match &self.query {
-            Some(query) => format!("{}?{query}", self.path),
+            Some(query) => text![self.path, "?", query],
             None => self.path.clone(),
         }
     }
@@ -89,7 +89,7 @@ impl Target {
     /// The whole URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}{}", self.origin, self.path_and_query())
+        text![self.origin, self.path_and_query()]
     }
 }
 

@@ -9,6 +9,7 @@ use crate::exchange::{Delivery, Served};
 use crate::key::CacheKey;
 use crate::meta::{self, EntryMeta};
 use crate::policy::Budget;
+use crate::text;
 use crate::time::Timestamp;
 
 /// What the written form begins with. A different one is of another release.
@@ -122,14 +123,14 @@ impl Inventory {
         let Counters { hits, misses, stale, bytes, evictions } = *counters;
         let mut body = String::new();
         for number in [hits, misses, stale, bytes, evictions] {
-            push_line(&mut body, &number.to_string());
+            push_line(&mut body, &text![number]);
         }
         for Kept { url, bytes, used, tags } in &self.kept {
-            for line in [url, &bytes.to_string(), &used.as_millis().to_string(), tags] {
+            for line in [url, &text![bytes], &text![used.as_millis()], tags] {
                 push_line(&mut body, line);
             }
         }
-        [FORM, &checksum(&body).to_string(), "\n", &body].concat()
+        text![FORM, checksum(&body), "\n", body]
     }
 
     /// Reads the written form; `None` for anything else, even where a letter of it is another one: a purge believes it.

@@ -9,9 +9,9 @@ mod shard;
 use percent_encoding::percent_encode_byte;
 use sha2::{Digest, Sha256};
 
-use crate::field::push_number;
 use crate::slice::Slicing;
 use crate::text;
+use crate::text::push_number;
 
 pub use shard::{SHARDS, Shard};
 
@@ -30,7 +30,7 @@ const LONGEST_VALUE: usize = 200;
 /// Stands for a parameter that the request does not have. An escaped value never holds it.
 pub(crate) const ABSENT: &str = "*";
 /// Separates a key from the digest of its variant. An escaped value never holds it.
-const VARIANT: char = '!';
+const VARIANT: &str = "!";
 /// Begins the part that names a slice. A variant's is hexadecimal: no `s` is in it.
 const SLICE: &str = "!s";
 /// Where keys live as URLs: `.invalid` never resolves (RFC 6761 §6.4).
@@ -102,15 +102,15 @@ impl CacheKey {
             }
         }
         let digest = hex(&digest.finalize()[..16]);
-        Self { text: format!("{}{VARIANT}{digest}", self.text) }
+        Self { text: text![self.text, VARIANT, digest] }
     }
 
     /// The key of one slice of the body that is cut as `slicing` says. `validator` tells apart what the origin had at
     /// different times: slices of two versions never make one body.
     pub(crate) fn slice(&self, validator: &str, slicing: Slicing, index: u64) -> Self {
-        let cut = format!("{}/{}/{validator}", slicing.length(), slicing.complete());
+        let cut = text![slicing.length(), "/", slicing.complete(), "/", validator];
         let digest = hex(&Sha256::digest(cut.as_bytes())[..8]);
-        Self { text: format!("{}{SLICE}{digest}-{index}", self.text) }
+        Self { text: text![self.text, SLICE, digest, "-", index] }
     }
 
     /// What the keys of all slices of this entry's body begin with, of whatever version.
@@ -141,13 +141,13 @@ impl CacheKey {
     #[must_use]
     pub fn name(&self) -> &str {
         let name = self.text.split_once('/').map_or(self.text.as_str(), |(_, name)| name);
-        name.split(VARIANT).next().unwrap_or(name)
+        text::split_once(name, VARIANT).map_or(name, |(name, _)| name)
     }
 
     /// As the URL that the Workers Cache API and Cache Storage want. `namespace` is the policy's name.
     #[must_use]
     pub fn url(&self, namespace: &str) -> String {
-        format!("{BASE}{}/{}", escape(namespace), self.text)
+        text![BASE, escape(namespace), "/", self.text]
     }
 
     /// The key that has this [`Self::url`], of whatever policy; `None` where none has.
@@ -390,13 +390,13 @@ impl Namespace {
     /// The IndexedDB database: `videomi_cache_abc123`.
     #[must_use]
     pub fn database(&self) -> String {
-        format!("{}_cache_{}", self.policy, self.user)
+        text![self.policy, "_cache_", self.user]
     }
 
     /// What every Cache Storage name of this user starts with, and no other user's: `videomi_abc123_`.
     #[must_use]
     pub fn cache_prefix(&self) -> String {
-        format!("{}_{}_", self.policy, self.user)
+        text![self.policy, "_", self.user, "_"]
     }
 
     /// The Cache Storage name of what one build of the app consists of: `videomi__precache_3f2a`. No version of a class's
@@ -426,8 +426,17 @@ impl Namespace {
     /// The Cache Storage name of a class: `videomi_abc123_thumbnail_v1`.
     #[must_use]
     pub fn cache(&self, class: &str, version: u32) -> String {
-        format!("{}{}_v{version}", self.cache_prefix(), escape(class))
+        text![self.cache_prefix(), escape(class), "_v", version]
     }
+}
+
+/// In the place of a client's id: whoever was named last. No browser gives a client such an id.
+pub const LAST_CLIENT: &str = "last";
+
+/// Where a client of the Service Worker (a tab or window) lives as a URL, by its id.
+#[must_use]
+pub fn client_url(id: &str) -> String {
+    [BASE, "client/", &escape(id)].concat()
 }
 
 /// What the names of caches with an app begin with, after the namespace of nobody.

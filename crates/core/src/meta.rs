@@ -44,16 +44,24 @@ impl EntryMeta {
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> String {
-        let slices = self.slices.map(|s| format!("{}/{}", s.length(), s.complete())).unwrap_or_default();
-        format!(
-            "{FORM};key={};req={};rec={};age={};tags={};vary={};slices={slices}",
+        let slices = self.slices.map(|s| text![s.length(), "/", s.complete()]).unwrap_or_default();
+        text![
+            FORM,
+            ";key=",
             esc(&self.key),
+            ";req=",
             self.requested.as_millis(),
+            ";rec=",
             self.received.as_millis(),
-            self.initial_age,
+            ";age=",
+            self.initial_age.get(),
+            ";tags=",
             list(&self.tags),
+            ";vary=",
             list(&self.vary),
-        )
+            ";slices=",
+            slices,
+        ]
     }
 
     /// Reads the stored form; `None` for anything else, which is then no entry at all.
@@ -106,7 +114,7 @@ pub(crate) fn groups(name: &str, tags: Vec<String>) -> Vec<String> {
 }
 
 fn esc(text: &str) -> String {
-    utf8_percent_encode(text, ESCAPED).to_string()
+    utf8_percent_encode(text, ESCAPED).collect()
 }
 
 fn unesc(text: &str) -> Option<String> {

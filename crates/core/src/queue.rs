@@ -7,6 +7,7 @@ use crate::field::Fields;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::field::http_date;
 use crate::head::{RequestHead, ResponseHead};
+use crate::text;
 use crate::tier::Tier;
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -143,7 +144,7 @@ impl Waiting {
     #[must_use]
     pub fn write(&self) -> String {
         let numbers = [self.number, self.since.as_millis(), u64::from(self.attempts), self.not_before.as_millis()];
-        let [number, since, attempts, not_before] = numbers.map(|number| number.to_string());
+        let [number, since, attempts, not_before] = numbers.map(|number| text![number]);
         let credential = if self.wants_credential { "c" } else { "-" };
         [
             FORM,

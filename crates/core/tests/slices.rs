@@ -129,7 +129,7 @@ fn several_parts() {
         let mut edge = Edge::new(&policy(slice, ""), Film::new(1, 3 * S));
         check(&mut edge, None);
         let got = check(&mut edge, Some("bytes=65534-65537, 0-1, -3"));
-        let boundary = format!("tiercel-{:x}-{:x}", edge.now.as_millis(), 3 * S);
+        let boundary = format!("tiercel-{}-{}", edge.now.as_millis(), 3 * S);
         assert_eq!(got.fields.get("content-type"), Some(format!("multipart/byteranges; boundary={boundary}").as_str()));
         let mut expected = Vec::new();
         for (range, bytes) in [

@@ -1,8 +1,7 @@
 // The wasm: starts it, has its tasks go on, and saves the requests under way when it crashes.
 
 import { bytes } from "tiercel:wasm";
-import { identity } from "tiercel:app";
-import { effects, open } from "./effects.js";
+import { effects } from "./effects.js";
 import { left } from "./slices.js";
 
 /** The exports of the wasm. Started by the first request or message that needs it. */
@@ -18,6 +17,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export const isBroken = () => broke;
+export const isStarted = () => !!booting;
 
 function broken(error) {
   broke = true;
@@ -27,8 +27,6 @@ function broken(error) {
 }
 
 async function boot() {
-  // What the first task reads first; whatever becomes of it, the task will see.
-  open(identity).catch(() => {});
   try {
     core = new WebAssembly.Instance(new WebAssembly.Module(await bytes())).exports;
   } catch (error) {
@@ -51,12 +49,16 @@ function step(task, text) {
   }
 }
 
-/** Begins a task for an event and does what it wants until it has ended; resolves with the task. The verbs find in it what they need. */
+/**
+ * Begins a task for an event, `after` so many milliseconds, and does what it wants until it has ended; resolves with the
+ * task. The verbs find in it what they need.
+ */
 export async function run(text, means) {
   const anew = () => run(`again${text.slice(text.indexOf("\0"))}`, means);
   const task = { ...means, number: (tasks += 1), ends: [], anew };
-  if (!core) await (booting ??= boot());
   try {
+    if (task.after) await new Promise((resolve) => setTimeout(resolve, task.after));
+    if (!core) await (booting ??= boot());
     for (let words = step(task.number, text); words; ) {
       const [verb, ...rest] = words;
       const came = effects[verb](task, ...rest);

@@ -39,11 +39,19 @@ export function open(name) {
 /** One that could not be read. */
 export const forget = (name) => opened.delete(name);
 
+/** What the wasm will read first of all, read while it starts: the words, and a promise of what comes of them. */
+let ahead = [];
+
+export function readAhead(...words) {
+  ahead = [words.join(), effects.read(0, ...words)];
+}
+
 /** Caches may be deleted and made anew: what is read next is opened anew. */
 export const forgetOpened = () => opened.clear();
 
 /** A cache to be written to, opened anew: whoever has deleted one (a logout does) still reads what is open. */
 export function reopen(name) {
+  ahead = [];
   opened.delete(name);
   return open(name);
 }
@@ -96,21 +104,20 @@ export const effects = {
   ...slices,
   async match(task, cache, url) {
     try {
-      task.stored = await (await open(cache)).match(url);
+      // The first time in one step; what follows finds it open.
+      const isOpen = opened.has(cache);
+      task.stored = await (isOpen ? (await open(cache)).match(url) : caches.match(url, { cacheName: cache }));
+      if (!isOpen) open(cache).catch(() => opened.delete(cache));
     } catch {
       opened.delete(cache);
     }
     return task.stored ? headOf(task.stored) : "";
   },
-  async read(_, cache, ...urls) {
-    try {
-      const readable = await open(cache);
-      const text = async (url) => (await readable.match(url))?.text() ?? "";
-      return (await Promise.all(urls.map(text))).join("\n");
-    } catch {
-      opened.delete(cache);
-      return "";
-    }
+  read(_, cache, ...urls) {
+    if (ahead[0] === [cache, ...urls].join()) return ahead[1];
+    // None of them is read often enough for its cache to be kept open.
+    const text = async (url) => (await caches.match(url, { cacheName: cache }))?.text() ?? "";
+    return Promise.all(urls.map(text)).then((texts) => texts.join("\n"), () => "");
   },
   put(task, cache, url, body, status, fields, most) {
     const content = bodyOf(task, body);
@@ -154,7 +161,7 @@ export const effects = {
     })()),
   later({ event }, millis) {
     try {
-      event.waitUntil(new Promise((resolve) => setTimeout(resolve, millis)).then(() => run("save", { event })));
+      event.waitUntil(run("save", { event, after: millis }));
       return "";
     } catch {
       return "over";

@@ -1,9 +1,10 @@
 // Registers the listeners while the script is first evaluated, as Service Workers must, and hands over to the wasm.
 // Nothing is decided here.
 
-import routes from "tiercel:routes";
-import { isBroken, rescues, run } from "./core.js";
-import { fieldsOf, forgetOpened } from "./effects.js";
+import { identity } from "tiercel:app";
+import routes, { ahead } from "tiercel:routes";
+import { isBroken, isStarted, rescues, run } from "./core.js";
+import { fieldsOf, forgetOpened, readAhead } from "./effects.js";
 import { file, isFile, lifecycleMessages, mend } from "./lifecycle.js";
 import { isPage, page } from "./navigation.js";
 import { change, replay } from "./writes.js";
@@ -32,6 +33,8 @@ self.addEventListener("fetch", (event) => {
     return;
   }
   if (isBroken()) return;
+  const [clients, last] = ahead;
+  if (!isStarted()) readAhead(identity, clients + event.clientId, last);
   event.respondWith(
     new Promise((resolve, reject) => {
       const rescue = () => fetch(request).then(resolve, reject);

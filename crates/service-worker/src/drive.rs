@@ -10,6 +10,7 @@ use tiercel_core::head::RequestHead;
 use tiercel_core::invalidation::{Epoch, Facts, Purge, TagEpochs};
 use tiercel_core::meta::EntryMeta;
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
+use tiercel_core::text;
 use tiercel_core::time::Timestamp;
 
 use crate::kernel::now;
@@ -261,5 +262,5 @@ impl Way {
 
 /// A range as `js/effects.js` cuts it.
 pub(crate) fn span(range: ByteRange) -> String {
-    [range.first.to_string(), (range.last + 1).to_string()].join("-")
+    text![range.first, "-", range.last + 1]
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tiercel_core::field::Fields;
 use tiercel_core::head::ResponseHead;
-use tiercel_core::key::escape;
+use tiercel_core::key::{LAST_CLIENT as LAST, client_url as url};
 
 use crate::{effect, engine, ledger, store};
 
@@ -23,14 +23,8 @@ thread_local! {
     static KNOWN: RefCell<Vec<(String, Said)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// In the place of a client's id: whoever was named last. No browser gives a client such an id.
-const LAST: &str = "last";
-
 /// What the store remembers of a page whose user has logged out. No user's id is written like that.
 const NOBODY: &str = "-";
-
-/// Where clients live as URLs.
-const CLIENT: &str = "https://tiercel.invalid/client/";
 
 /// The user of a client; `None` is nobody. A page asks for its first pictures before it can say whose it is (and a
 /// reload makes a new client of it): until then it counts as the user's who was named last.
@@ -123,7 +117,7 @@ fn remembered(text: &str) -> Said {
 
 /// A user as the store has it. Escaped: between words nothing may be taken for their end.
 fn written(user: &str) -> String {
-    utf8_percent_encode(user, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(user, NON_ALPHANUMERIC).collect()
 }
 
 /// Notes that `client` is `user`'s from now on; nobody's where that is empty.
@@ -185,12 +179,13 @@ pub(crate) async fn report(client: &str, request: &str, answer: &Fields) {
 async fn forget_closed(cache: &str) {
     effect::want(&["list", cache, ""]);
     let entries = effect::came().await;
-    let ids =
-        entries.split(['\n', effect::SEPARATOR]).filter_map(|url| url.strip_prefix(CLIENT)).filter(|id| *id != LAST);
+    let clients = url("");
+    let ids = entries.split(['\n', effect::SEPARATOR]).filter_map(|url| url.strip_prefix(&*clients));
+    let ids = ids.filter(|id| *id != LAST);
     effect::want(&std::iter::once("gone").chain(ids).collect::<Vec<_>>());
     drop(entries);
     let gone = effect::came().await;
-    let gone: Vec<String> = gone.split('\n').filter(|id| !id.is_empty()).map(|id| format!("{CLIENT}{id}")).collect();
+    let gone: Vec<String> = gone.split('\n').filter(|id| !id.is_empty()).map(|id| [&clients, id].concat()).collect();
     if !gone.is_empty() {
         store::delete(cache, &gone).await;
     }
@@ -198,8 +193,4 @@ async fn forget_closed(cache: &str) {
 
 fn state() -> String {
     engine().namespace(None).identity()
-}
-
-fn url(client: &str) -> String {
-    format!("{CLIENT}{}", escape(client))
 }

@@ -53,6 +53,7 @@ extern "C" fn step(number: u32, length: usize, now: f64) -> usize {
     NOW.set(Timestamp::from_millis(now as u64));
     let mut bytes = ROOM.take();
     bytes.truncate(length);
+    bytes.shrink_to_fit();
     // JavaScript encodes; what is no UTF-8 is nothing.
     let text = String::from_utf8(bytes).unwrap_or_default();
     let waiting = WAITING.with_borrow_mut(|tasks| {

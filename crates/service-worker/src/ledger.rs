@@ -10,6 +10,7 @@ use tiercel_core::exchange::Delivery;
 use tiercel_core::inventory::{Counters, Inventory, Kept};
 use tiercel_core::meta::{EntryMeta, META};
 use tiercel_core::policy::Budget;
+use tiercel_core::text;
 use tiercel_core::time::Timestamp;
 
 use crate::kernel::now;
@@ -173,7 +174,7 @@ pub(crate) async fn counters(client: String) {
         let Counters { hits, misses, stale, bytes: served, evictions } = counters;
         for number in [hits, misses, stale, served, evictions, entries, bytes] {
             said.push(' ');
-            said.push_str(&number.to_string());
+            said.push_str(&text![number]);
         }
         said.push('\n');
     }

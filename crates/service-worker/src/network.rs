@@ -1,6 +1,7 @@
 //! The way to the edge.
 
 use tiercel_core::exchange::{Fetch, FetchFailure, OriginRequest, Outcome};
+use tiercel_core::text;
 use tiercel_core::time::DeltaSeconds;
 
 use crate::{effect, queue};
@@ -45,7 +46,7 @@ pub(crate) async fn late() -> Outcome {
 }
 
 fn millis(limit: DeltaSeconds) -> String {
-    limit.get().saturating_mul(1000).to_string()
+    text![limit.get().saturating_mul(1000)]
 }
 
 fn outcome(answer: &str) -> Outcome {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::queue::{After, MAX_BODY, MAX_WAITING, Waiting, accepted};
+use tiercel_core::text;
 use tiercel_core::time::Timestamp;
 
 use crate::kernel::now;
@@ -77,7 +78,7 @@ pub(crate) async fn write(client: String, request: String) {
 
 /// Keeps a mutation and answers the page, unless it cannot wait.
 async fn keep(client: &str, user: &str, head: &RequestHead) -> bool {
-    effect::want(&["keep", &MAX_BODY.to_string()]);
+    effect::want(&["keep", &text![MAX_BODY]]);
     let key = effect::came().await;
     let cache = cache(user);
     let waits = waiting(&cache).await;
@@ -102,7 +103,7 @@ async fn keep(client: &str, user: &str, head: &RequestHead) -> bool {
     effect::came().await;
     let (head, body) = accepted(engine().tier());
     let body = ["=", body].concat();
-    effect::want(&["respond", &body, "", &head.status.to_string(), &head.fields.to_text(), ""]);
+    effect::want(&["respond", &body, "", &text![head.status], &head.fields.to_text(), ""]);
     effect::came().await;
     true
 }
@@ -200,5 +201,5 @@ pub(crate) fn cache(user: &str) -> String {
 }
 
 fn place(waiting: &Waiting) -> String {
-    [PLACE, &waiting.number.to_string()].concat()
+    text![PLACE, waiting.number]
 }

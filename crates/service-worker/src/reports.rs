@@ -3,6 +3,7 @@
 use tiercel_core::field::cache_groups;
 use tiercel_core::head::ResponseHead;
 use tiercel_core::queue::Waiting;
+use tiercel_core::text;
 
 use crate::{effect, engine, identity, mutation, queue, store};
 
@@ -25,8 +26,8 @@ pub(crate) fn scope(user: Option<&str>) -> String {
 /// Tells `user`'s pages what became of a mutation, or keeps it for the next one.
 pub(crate) async fn tell(user: &str, kind: &str, waiting: &Waiting, status: u16) {
     let pages = identity::pages_of(user).await;
-    let (cache, status) = (queue::cache(user), status.to_string());
-    let place = [REPORT, &waiting.number.to_string()].concat();
+    let (cache, status) = (queue::cache(user), text![status]);
+    let place = text![REPORT, waiting.number];
     let mut words = vec!["report", &cache, &place, kind, &waiting.method, &waiting.url, &status];
     words.extend(pages.iter().map(String::as_str));
     effect::want(&words);
@@ -38,7 +39,7 @@ pub(crate) async fn done(user: &str, waiting: &Waiting, answer: &ResponseHead) {
     let Waiting { method, url, .. } = waiting;
     let names = cache_groups::invalidated(method, answer.status, &answer.fields).join("\n");
     // Kept for an SDK that is opened later: it may have stored what is no longer true.
-    let place = [OWED, &(waiting.number % MOST_OWED).to_string()].concat();
+    let place = text![OWED, waiting.number % MOST_OWED];
     mutation::broadcast(&["purge", &scope(Some(user)), &names, method, url, &queue::cache(user), &place]).await;
     if !names.is_empty() {
         store::purge(names).await;

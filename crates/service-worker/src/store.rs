@@ -96,7 +96,7 @@ impl<'a> Place<'a> {
         if !ledger::is_ready(&self.cache, url, &meta).await {
             return false;
         }
-        let (status, fields) = (head.status.to_string(), head.fields.to_text());
+        let (status, fields) = (text![head.status], head.fields.to_text());
         let mut body = body;
         let mut room = length.unwrap_or(0).max(LEAST_ROOM);
         let mut tries = 0;
@@ -136,7 +136,7 @@ impl<'a> Place<'a> {
 
 /// Writes an entry, and tells whether that worked.
 pub(crate) async fn write(cache: &str, url: &str, body: &str, head: &ResponseHead) -> bool {
-    effect::want(&["put", cache, url, body, &head.status.to_string(), &head.fields.to_text(), ""]);
+    effect::want(&["put", cache, url, body, &text![head.status], &head.fields.to_text(), ""]);
     effect::came().await.is_empty()
 }
 
@@ -204,7 +204,7 @@ async fn all() -> Vec<String> {
     effect::want(&["caches"]);
     let names = effect::came().await;
     let policy = engine().policy();
-    let (prefix, suffix) = (format!("{}_", escape(&policy.name)), format!("_v{}", policy.version));
+    let (prefix, suffix) = (text![escape(&policy.name), "_"], text!["_v", policy.version]);
     names.split('\n').filter(|name| name.starts_with(&prefix) && name.ends_with(&suffix)).map(str::to_owned).collect()
 }
 

@@ -13,6 +13,7 @@ use crate::head::ResponseHead;
 use crate::policy::{ResourceClass, Scope};
 use crate::principal::{CredentialSource, Principal};
 use crate::semantics::{condition, freshness};
+use crate::text;
 use crate::tier::Tier;
 use crate::time::Timestamp;
 
@@ -116,7 +117,7 @@ pub(super) fn failure_in_part(failure: FetchFailure, tier: Tier, status: CacheSt
     let (code, text) = gateway(failure, tier);
     let mut head = ResponseHead { status: code, fields: plain_text() };
     head.fields.set("cache-status", status.member(tier.cache_name()));
-    let body = Body::Text(format!("{text}\n"));
+    let body = Body::Text([text, "\n"].concat());
     Delivery { head, body, status, served: Served::Failed, is_repeatable: false, same_until: None }
 }
 
@@ -154,7 +155,7 @@ fn answer(context: &Context<'_>, code: u16, status: CacheStatus, text: &str) -> 
     }
     let mut head = ResponseHead { status: code, fields };
     dress(context, &mut head, Trust::Policy);
-    close(context, head, Body::Text(format!("{text}\n")), status, Served::Failed)
+    close(context, head, Body::Text([text, "\n"].concat()), status, Served::Failed)
 }
 
 fn plain_text() -> Fields {
@@ -203,7 +204,7 @@ fn select(
             [part] if at_hand == AtHand::AnyPart || part.len() == complete => {
                 head.status = 206;
                 head.fields.set("content-range", part.content_range(complete));
-                head.fields.set("content-length", part.len().to_string());
+                head.fields.set_number("content-length", part.len());
                 Selected::Pieces(vec![Piece::Bytes(*part)])
             }
             parts if at_hand == AtHand::AnyPart => Selected::Pieces(multipart(head, parts, complete, now)),
@@ -217,7 +218,7 @@ fn select(
                 head.fields.remove(name);
             }
             head.fields.set("cache-control", "no-store");
-            head.fields.set("content-range", format!("bytes */{complete}"));
+            head.fields.set("content-range", text!["bytes */", complete]);
             Selected::Nothing
         }
     }
@@ -226,18 +227,19 @@ fn select(
 /// Several parts in one body (RFC 9110 §14.6). Nobody who wrote the content can know the moment of a later request,
 /// so the boundary does not occur in it.
 fn multipart(head: &mut ResponseHead, parts: &[ByteRange], complete: u64, now: Timestamp) -> Vec<Piece> {
-    let boundary = format!("tiercel-{:x}-{complete:x}", now.as_millis());
-    let kind = head.fields.get("content-type").map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
+    let boundary = text!["tiercel-", now.as_millis(), "-", complete];
+    let kind =
+        head.fields.get("content-type").map(|kind| ["Content-Type: ", kind, "\r\n"].concat()).unwrap_or_default();
     let mut pieces = Vec::new();
     for part in parts {
         let at = part.content_range(complete);
-        pieces.push(Piece::Text(format!("\r\n--{boundary}\r\n{kind}Content-Range: {at}\r\n\r\n")));
+        pieces.push(Piece::Text(["\r\n--", &boundary, "\r\n", &kind, "Content-Range: ", &at, "\r\n\r\n"].concat()));
         pieces.push(Piece::Bytes(*part));
     }
-    pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n")));
+    pieces.push(Piece::Text(["\r\n--", &boundary, "--\r\n"].concat()));
     head.status = 206;
-    head.fields.set("content-type", format!("multipart/byteranges; boundary={boundary}"));
-    head.fields.set("content-length", pieces.iter().map(Piece::length).sum::<u64>().to_string());
+    head.fields.set("content-type", ["multipart/byteranges; boundary=", &boundary].concat());
+    head.fields.set_number("content-length", pieces.iter().map(Piece::length).sum());
     pieces
 }
 
@@ -273,7 +275,7 @@ fn dressed(context: &Context<'_>, entry: &StoredEntry, trust: Trust) -> (Fields,
 /// What came encoded is stored decoded: another representation, for which a strong tag does not hold (RFC 9110 §8.8.3).
 fn decode(fields: &mut Fields) {
     fields.remove("content-encoding");
-    let weak = fields.get("etag").filter(|tag| tag.trim().starts_with('"')).map(|tag| format!("W/{}", tag.trim()));
+    let weak = fields.get("etag").filter(|tag| tag.trim().starts_with('"')).map(|tag| ["W/", tag.trim()].concat());
     if let Some(weak) = weak {
         fields.set("etag", weak);
     }

@@ -13,6 +13,7 @@ use crate::principal::CredentialSource;
 use crate::semantics::{freshness, vary};
 use crate::slice::Slicing;
 use crate::sorted;
+use crate::text;
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// Fields that the runtime's store would act on. They are kept under another name while stored.
@@ -102,7 +103,7 @@ impl StoredEntry {
         }
         let length = match meta.slices {
             Some(slicing) => {
-                fields.set("content-length", slicing.complete().to_string());
+                fields.set_number("content-length", slicing.complete());
                 Some(slicing.complete())
             }
             None => length.or_else(|| stated_length(&fields)),
@@ -206,12 +207,12 @@ pub(super) fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSecond
             continue;
         }
         if SET_ASIDE.contains(&name) || (is_decoded && name == "content-encoding") {
-            stored.append(&format!("{ASIDE}{name}"), value);
+            stored.append(&[ASIDE, name].concat(), value);
         } else {
             stored.append(name, value);
         }
     }
-    stored.set("cache-control", format!("public, max-age={retention}"));
+    stored.set("cache-control", text!["public, max-age=", retention.get()]);
     // Cloudflare's own purge by tag; here only hygiene, the epochs are what counts.
     let groups = meta.groups();
     let tags: Vec<&str> = groups.iter().map(String::as_str).filter(|t| t.len() <= LONGEST_TAG && is_tag(t)).collect();

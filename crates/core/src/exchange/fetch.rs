@@ -312,7 +312,7 @@ impl Context<'_> {
             head.fields.remove_hop_by_hop();
         }
         if let (true, Some(principal)) = (self.rules.tier.is_shared(), &self.principal) {
-            head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).to_string());
+            head.fields.set(USER_FIELD, utf8_percent_encode(principal.id(), NON_ALPHANUMERIC).collect::<String>());
         }
         head
     }

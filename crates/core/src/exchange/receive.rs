@@ -9,7 +9,7 @@ use crate::consistency::Writes;
 use crate::head::{RequestHead, Target};
 use crate::invalidation::DomainEvent;
 use crate::key::{CacheKey, Params};
-use crate::policy::route::{Pattern, REST};
+use crate::policy::route::{PathSegment, Pattern, REST};
 use crate::policy::{Anonymous, ORIGIN, PATH, QUERY, Query, ResourceClass, Scope, USER_ID};
 use crate::principal::{Credential, Principal};
 use crate::ruleset::Ruleset;
@@ -162,7 +162,9 @@ pub(crate) fn write_query(names: &[String], params: &Params) -> Option<String> {
     let pairs: Vec<String> = names
         .iter()
         .filter_map(|name| Some((name, params.get(name)?)))
-        .map(|(name, value)| format!("{}={}", utf8_percent_encode(name, FORM), utf8_percent_encode(value, FORM)))
+        .map(|(name, value)| {
+            utf8_percent_encode(name, FORM).chain(["="]).chain(utf8_percent_encode(value, FORM)).collect()
+        })
         .collect();
     (!pairs.is_empty()).then(|| pairs.join("&"))
 }
@@ -180,11 +182,12 @@ fn is_ambiguous_path(path: &str, pattern: &Pattern) -> bool {
     if !pairs.fold(odd, |odd, (one, next)| odd | ((one == b'/') & matches!(next, b'/' | b'.'))) {
         return false;
     }
-    let owner = pattern.params().position(|p| p == USER_ID);
-    let owner_at = owner.map(|_| pattern.to_string().split('/').position(|s| s == ":userId"));
+    // The first part stands before the first slash.
+    let is_owner = |segment: &PathSegment| matches!(segment, PathSegment::Param(name) if name == USER_ID);
+    let owner_at = pattern.0.iter().position(is_owner).map(|at| at + 1);
     path.split('/').enumerate().any(|(at, segment)| {
         let lower = segment.to_ascii_lowercase();
-        let encoded = ["%2f", "%5c"].iter().any(|e| text::contains(&lower, e)) && owner_at != Some(Some(at));
+        let encoded = ["%2f", "%5c"].iter().any(|e| text::contains(&lower, e)) && owner_at != Some(at);
         let dots = matches!(lower.as_str(), "." | ".." | "%2e" | "%2e." | ".%2e" | "%2e%2e");
         encoded || dots || text::has(segment, b'\\')
     }) || text::contains(path, "//")

@@ -18,6 +18,7 @@ use crate::meta::{self, EntryMeta};
 use crate::policy::{ResourceClass, Scope};
 use crate::semantics::{storable, validate, vary};
 use crate::slice::{SlicePart, Slicing};
+use crate::text;
 use crate::tier::Tier;
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -211,7 +212,7 @@ impl Sliced {
         };
         let mut fields = Fields::new();
         fields.set("content-type", "application/octet-stream");
-        fields.set("content-length", length.to_string());
+        fields.set_number("content-length", length);
         let fields = entry::put_away(&fields, &meta, self.retention);
         let (class, retention) = (self.class.clone(), self.retention);
         PutPlan { key, class, head: ResponseHead { status: 200, fields }, retention, marker: None, max_body: length }
@@ -272,7 +273,7 @@ pub(super) fn whole_of(
     }
     let mut head = ResponseHead { status: 200, fields: head.fields.clone() };
     head.fields.remove("content-range");
-    head.fields.set("content-length", complete.to_string());
+    head.fields.set_number("content-length", complete);
     Some((head, slicing))
 }
 
@@ -308,7 +309,7 @@ pub(super) fn keep_version(stored: &Fields, fresh: &mut Fields) {
 /// those of a part.
 pub(super) fn ask(request: &mut OriginRequest, range: ByteRange) {
     let fields = &mut request.head.fields;
-    fields.set("range", format!("bytes={}-{}", range.first, range.last));
+    fields.set("range", text!["bytes=", range.first, "-", range.last]);
     fields.set("accept-encoding", "identity");
 }
 

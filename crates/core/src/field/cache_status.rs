@@ -2,7 +2,7 @@
 //!
 //! Example: `tiercel-edge; hit; ttl=290`, `tiercel-edge; fwd=stale; fwd-status=503; detail="stale-if-error"`
 
-use super::push_number;
+use crate::text::push_number;
 
 /// Why the request went forward (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,9 @@ impl Fields {
             match name.take() {
                 None => name = Some(span),
                 Some(name) => {
-                    traces |= trace(bytes(&text, name));
+                    if cfg!(feature = "edge") {
+                        traces |= trace(bytes(&text, name));
+                    }
                     lines.push(Line { name, value: span });
                 }
             }
@@ -146,7 +148,9 @@ impl Fields {
         write(&mut self.text);
         let span = |from: usize, to: usize| (from as u32, to as u32);
         self.lines.push(Line { name: span(start, middle), value: span(middle, self.text.len()) });
-        self.traces |= trace(name.as_bytes());
+        if cfg!(feature = "edge") {
+            self.traces |= trace(name.as_bytes());
+        }
     }
 
     /// Replaces every line of the field by one.
@@ -158,25 +162,29 @@ impl Fields {
     /// [`Self::set`] for a number.
     pub fn set_number(&mut self, name: &str, number: u64) {
         self.remove(name);
-        self.append_with(name, |text| push_number(text, i64::try_from(number).unwrap_or(i64::MAX)));
+        self.append_with(name, |text| text::Part::add_to(&number, text));
     }
 
     /// Takes the field away.
     pub fn remove(&mut self, name: &str) {
         if self.may_have(name) {
-            let Self { text, lines, .. } = self;
-            lines.retain(|line| !bytes(text, line.name).eq_ignore_ascii_case(name.as_bytes()));
+            self.retain(|known, _| !known.eq_ignore_ascii_case(name));
         }
     }
 
-    /// `false`: it is not there, in whatever case.
+    /// `false`: it is not there, in whatever case. Only a shared cache asks so often that it is worth the code.
     #[inline]
     fn may_have(&self, name: &str) -> bool {
-        self.traces & trace(name.as_bytes()) != 0
+        !cfg!(feature = "edge") || self.traces & trace(name.as_bytes()) != 0
     }
 
     /// Keeps the lines for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
+        self.keep(&mut keep);
+    }
+
+    /// [`Self::retain`], compiled once.
+    fn keep(&mut self, keep: &mut dyn FnMut(&str, &str) -> bool) {
         let Self { text, lines, .. } = self;
         lines.retain(|line| keep(part(text, line.name), part(text, line.value)));
     }
@@ -204,7 +212,9 @@ impl Fields {
     /// §7.6.1), and those between a client and the first proxy (RFC 9111 §3.1).
     pub fn remove_hop_by_hop(&mut self) {
         // Most messages have none of them, and then no `Connection` that names another.
-        if self.traces & OF_ONE_CONNECTION == 0 || !self.iter().any(|(name, _)| is_of_one_connection(name)) {
+        if cfg!(feature = "edge") && self.traces & OF_ONE_CONNECTION == 0
+            || !self.iter().any(|(name, _)| is_of_one_connection(name))
+        {
             return;
         }
         let named = self.tokens("connection");
@@ -298,29 +308,6 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Fields {
             fields.append(name.as_ref(), value);
         }
         fields
-    }
-}
-
-/// Writes a number in decimal, without what formatting brings along.
-pub(crate) fn push_number(out: &mut String, number: i64) {
-    if let 0..10 = number {
-        return out.push(char::from(b'0' + number as u8));
-    }
-    let mut digits = [0u8; 20];
-    let (mut at, mut rest) = (digits.len(), number.unsigned_abs());
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push('-');
-    }
-    for digit in &digits[at..] {
-        out.push(char::from(*digit));
     }
 }
 
@@ -447,7 +434,7 @@ mod tests {
     fn numbers_are_written_as_formatting_would() {
         for number in [0, 7, 10, -1, 31_536_000, i64::MAX, i64::MIN] {
             let mut out = String::from("=");
-            push_number(&mut out, number);
+            text::push_number(&mut out, number);
             assert_eq!(out, format!("={number}"));
         }
     }

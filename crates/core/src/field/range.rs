@@ -23,7 +23,7 @@ impl ByteRange {
     /// `Content-Range: bytes first-last/complete` (RFC 9110 §14.4).
     #[must_use]
     pub fn content_range(self, complete: u64) -> String {
-        format!("bytes {}-{}/{complete}", self.first, self.last)
+        text!["bytes ", self.first, "-", self.last, "/", complete]
     }
 }
 

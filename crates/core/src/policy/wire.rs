@@ -252,10 +252,57 @@ macro_rules! choices {
     )* };
 }
 
-records! {
-    Policy {
-        name, version, identity, bound, token, record_timeout, operators, edge, shell, classes, events, routes, local,
+/// A tier without mutations verifies nobody and causes no events: its policy holds nothing of that
+/// ([`for_service_worker`](super::document::for_service_worker)), and it does without the readers.
+impl Wire for Policy {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.name.write(out);
+        self.version.write(out);
+        self.bound.write(out);
+        self.token.write(out);
+        self.record_timeout.write(out);
+        self.edge.write(out);
+        self.shell.write(out);
+        self.classes.write(out);
+        self.routes.write(out);
+        self.identity.write(out);
+        self.operators.write(out);
+        self.events.write(out);
+        self.local.write(out);
     }
+
+    fn read(from: &mut Reader<'_>) -> Self {
+        Self {
+            name: Wire::read(from),
+            version: Wire::read(from),
+            bound: Wire::read(from),
+            token: Wire::read(from),
+            record_timeout: Wire::read(from),
+            edge: Wire::read(from),
+            shell: Wire::read(from),
+            classes: Wire::read(from),
+            routes: Wire::read(from),
+            identity: of_mutations(from),
+            operators: of_mutations(from),
+            events: of_mutations(from),
+            local: of_mutations(from),
+        }
+    }
+}
+
+/// Reads what is there for mutations, or that it is not there.
+fn of_mutations<T: Wire + Default>(from: &mut Reader<'_>) -> T {
+    if cfg!(feature = "mutations") {
+        return T::read(from);
+    }
+    // What an empty list and what no value are written as.
+    if from.byte() != 0 {
+        from.fail();
+    }
+    T::default()
+}
+
+records! {
     ResourceClass {
         name, scope, authority, query, key, tags, browser, headers, edge, device, anonymous, timeout, max_body, slice,
     }
