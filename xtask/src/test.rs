@@ -191,6 +191,7 @@ fn in_browser(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let scripts = test_scripts(&workspace.path("tests/browser"));
     ensure!(!scripts.is_empty(), "tests/browser holds no *.test.mjs");
     releases(workspace, &dist.join("lifecycle"))?;
+    build::build(workspace, &workspace.path("tests/policies/opaque.json"), &dist.join("opaque"), &[Part::Sw])?;
     let small = step("dist/sw.js is small", || sizes::at_most(&dist.join("sw.js"), LARGEST_SW));
     let mut run = node_tests(workspace, scripts).env("TIERCEL_DIST", &dist).env("CHROME", CHROMIUM.find()?);
     match FIREFOX.find() {

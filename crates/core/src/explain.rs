@@ -274,6 +274,10 @@ impl Explainer<'_> {
             let value = format!("{most}; what was not used for longest makes room");
             part.cite("budget", value, self.place(class, "device"));
         }
+        if device.opaque {
+            let value = "stored unread, for elements alone; each counts as 7 MB".to_owned();
+            part.cite("opaque", value, self.place(class, "device/opaque"));
+        }
         part
     }
 

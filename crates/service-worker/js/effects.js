@@ -97,6 +97,11 @@ async function ask(task, method, url, millis, cache, redirect, ahead, fields) {
     clearTimeout(timer);
   }
 }
+
+/** The fields that we gave what is stored. Those of an opaque response nobody may read or write: ours stand with its request. */
+const ours = async (cache, url, { status, headers }) =>
+  status ? headers : (await (await open(cache)).keys(url))[0]?.headers ?? new Headers();
+
 /** What the page calls the numbers of `counted`. */
 const COUNTED = ["hits", "misses", "stale", "bytesServed", "evictions", "entries", "bytes"];
 
@@ -108,10 +113,11 @@ export const effects = {
       const isOpen = opened.has(cache);
       task.stored = await (isOpen ? (await open(cache)).match(url) : caches.match(url, { cacheName: cache }));
       if (!isOpen) open(cache).catch(() => opened.delete(cache));
+      return task.stored ? headOf({ status: task.stored.status, headers: await ours(cache, url, task.stored) }) : "";
     } catch {
       opened.delete(cache);
+      return "";
     }
-    return task.stored ? headOf(task.stored) : "";
   },
   read(_, cache, ...urls) {
     if (ahead[0] === [cache, ...urls].join()) return ahead[1];
@@ -120,13 +126,15 @@ export const effects = {
     return Promise.all(urls.map(text)).then((texts) => texts.join("\n"), () => "");
   },
   put(task, cache, url, body, status, fields, most) {
-    const content = bodyOf(task, body);
+    const headers = headersFrom(fields);
+    const content = +status ? bodyOf(task, body) : null;
     const isStream = content instanceof ReadableStream;
-    const init = { status, headers: headersFrom(fields) };
-    const response = new Response(most && isStream ? within(+most, content) : content, init);
+    const [request, response] = +status
+      ? [url, new Response(most && isStream ? within(+most, content) : content, { status, headers })]
+      : [new Request(url, { headers }), task[body]];
     // Where the quota is exceeded, that is known when the body has been read.
-    task.again = isStream ? response.clone() : { body: content };
-    return tried(reopen(cache).then((writable) => writable.put(url, response))).finally(() => land(task, cache + url));
+    task.again = isStream || !+status ? response.clone() : { body: content };
+    return tried(reopen(cache).then((writable) => writable.put(request, response))).finally(() => land(task, cache + url));
   },
   delete: (_, cache, ...urls) =>
     tried(reopen(cache).then((writable) => Promise.all(urls.map((url) => writable.delete(url)))).then(() => "")),
@@ -146,7 +154,9 @@ export const effects = {
       const weighed = await reopen(cache);
       const line = async (url) => {
         const response = await weighed.match(url);
-        return response ? `${(await response.blob()).size}\n${response.headers.get(field) ?? ""}` : "\n";
+        if (!response) return "\n";
+        const size = response.status ? (await response.blob()).size : response.type;
+        return `${size}\n${(await ours(cache, url, response)).get(field) ?? ""}`;
       };
       return (await Promise.all(urls.map(line))).join("\n");
     } catch {

@@ -47,7 +47,7 @@ self.addEventListener("fetch", (event) => {
         if (isStream) setTimeout(free, LONGEST);
       };
       const head = `${request.url}\n${fieldsOf(request.headers)}`;
-      const task = run(`request\0${event.clientId}\0${request.destination}\0${head}`, { event, respond });
+      const task = run(`request\0${event.clientId}\0${request.destination}\0${request.mode}\0${head}`, { event, respond });
       // Where something fails before it has an answer, the network has one.
       const ended = task.catch((error) => console.error("Tiercel:", error)).finally(() => rescues.delete(rescue) && rescue());
       event.waitUntil(Promise.race([ended, freed]));
@@ -72,7 +72,7 @@ const messages = {
   "tiercel:replay": (_, client, { event, done }) => run(`replay\0${client}\0`, { event }).then(() => done()),
   "tiercel:opened": ({ scope }, client, { event }) => run(`opened\0${client}\0${scope}`, { event }),
   async "tiercel:warm"({ urls }, client, { event, done }) {
-    for (const url of urls) if (covers(new URL(url))) await run(`request\0${client}\0\0${url}\n`, { event });
+    for (const url of urls) if (covers(new URL(url))) await run(`request\0${client}\0\0\0${url}\n`, { event });
     done();
   },
 };

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use tiercel_core::exchange::{
-    Body, Conclusion, Delivery, Fetch, Outcome, Piece, Received, Resolved, Served, StoreAction,
+    Body, Conclusion, Delivery, Fetch, Outcome, Piece, PutPlan, Received, Resolved, Served, StoreAction,
 };
 use tiercel_core::field::range::ByteRange;
 use tiercel_core::head::RequestHead;
@@ -44,17 +44,27 @@ pub(crate) fn is_purged(meta: &EntryMeta) -> bool {
     purges(|epochs| epochs.purged(meta).is_some())
 }
 
-/// Answers a request of `client`'s, and does what goes on behind the answer. `is_again`: it was begun anew.
-pub(crate) async fn answer(client: String, destination: String, head: RequestHead, is_again: bool) {
-    follow(client, destination, head, is_again).await;
+/// What a page asks.
+pub(crate) struct Asked {
+    pub(crate) head: RequestHead,
+    /// Whether the page may not read the answer (mode `no-cors`), and shows all of it.
+    pub(crate) is_blind: bool,
+    /// It was begun anew.
+    pub(crate) is_again: bool,
+}
+
+/// Answers a request of `client`'s, and does what goes on behind the answer.
+pub(crate) async fn answer(client: String, destination: String, asked: Asked) {
+    follow(client, destination, asked).await;
     ledger::rest().await;
 }
 
-async fn follow(client: String, destination: String, head: RequestHead, is_again: bool) {
+async fn follow(client: String, destination: String, asked: Asked) {
+    let Asked { head, is_blind, is_again } = asked;
     let user = identity::of(&client).await;
     let principal = user.clone().and_then(|id| Principal::new(id, CredentialSource::Device));
     let credential = principal.map_or(Credential::None, Credential::Verified);
-    let mut way = Way { url: head.target.url(), user, client, destination, cache: String::new(), is_again };
+    let mut way = Way { url: head.target.url(), user, client, destination, cache: String::new(), is_blind, is_again };
     let mut was_sliced = None;
     let fetch = match engine().receive(head, credential, now()) {
         Received::Refuse(delivery) => return way.respond(&delivery, "").await,
@@ -62,7 +72,7 @@ async fn follow(client: String, destination: String, head: RequestHead, is_again
         Received::Lookup(mut lookup) => loop {
             let class = &*lookup.class().name;
             way.cache = store::name(way.user.as_deref(), class);
-            let found = store::get(&way.cache, lookup.key()).await;
+            let found = lookup.visible(store::get(&way.cache, lookup.key()).await, is_blind);
             if let Some(delivery) = lookup.for_another_user()
                 && way.is_another().await
             {
@@ -97,39 +107,46 @@ async fn follow(client: String, destination: String, head: RequestHead, is_again
             None => network::late().await,
         },
     };
-    if matches!(&outcome, Outcome::Response(head) if head.status == 0) {
-        // A redirect that the browser itself must follow; or what nobody may read: even whether it is an error is not known, so
-        // it is not stored.
-        effect::ask(&["respond", "fetched", "", "0", ""]).await;
-        return;
-    }
     let (fetch, outcome, is_slice) = way.settle(fetch, outcome).await;
     if let Some(delivery) = fetch.for_another_user()
         && way.is_another().await
     {
         return way.respond(&delivery, "").await;
     }
-    let fallback = fetch.fallback().filter(|_| matches!(outcome, Outcome::Failed(_)));
-    let Conclusion { mut delivery, store, .. } = conclude(fetch, outcome);
-    if let Some(path) = fallback.filter(|_| delivery.served == Served::Failed)
-        && let Some(shown) = store::fallback(path).await
-    {
-        delivery.shows(shown);
-    }
-    if is_slice || matches!(delivery.body, Body::Sliced(_)) {
-        return slices::concluded(&way, delivery, store, is_slice, was_sliced).await;
-    }
+    let (delivery, store) = if is_unread(&outcome) {
+        (None, way.opaque(&fetch).map_or(StoreAction::Keep, StoreAction::Put))
+    } else {
+        let fallback = fetch.fallback().filter(|_| matches!(outcome, Outcome::Failed(_)));
+        let Conclusion { mut delivery, store, .. } = conclude(fetch, outcome);
+        if let Some(path) = fallback.filter(|_| delivery.served == Served::Failed)
+            && let Some(shown) = store::fallback(path).await
+        {
+            delivery.shows(shown);
+        }
+        if is_slice || matches!(delivery.body, Body::Sliced(_)) {
+            return slices::concluded(&way, delivery, store, is_slice, was_sliced).await;
+        }
+        (Some(delivery), store)
+    };
     let copy = match &store {
         StoreAction::Put(_) => "fetched",
         StoreAction::Freshen(_) => "stored",
         StoreAction::Keep | StoreAction::Remove(_) => "",
     };
-    way.respond(&delivery, copy).await;
+    match &delivery {
+        Some(delivery) => way.respond(delivery, copy).await,
+        // A redirect that the browser itself must follow; or what nobody may read.
+        None => drop(effect::ask(&["respond", "fetched", copy, "0", ""]).await),
+    }
     way.act(store, "copy", was_sliced).await;
 }
 
 fn conclude(fetch: Fetch<'_>, outcome: Outcome) -> Conclusion {
     PURGED.with_borrow(|epochs| fetch.conclude(outcome, &Facts::default(), epochs, now()))
+}
+
+fn is_unread(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Response(head) if head.status == 0)
 }
 
 /// The class of what is stored, where that is the head of a body in slices.
@@ -143,6 +160,7 @@ pub(crate) struct Way {
     destination: String,
     /// Where the class is stored; empty where none is.
     pub(crate) cache: String,
+    is_blind: bool,
     pub(crate) is_again: bool,
 }
 
@@ -165,6 +183,11 @@ impl Way {
         }
         let is_slice = fetch.wants_slice() && matches!(&outcome, Outcome::Response(head) if head.status == 206);
         (fetch, outcome, is_slice)
+    }
+
+    /// How to store what nobody may read.
+    fn opaque(&self, fetch: &Fetch<'_>) -> Option<PutPlan> {
+        if self.is_blind { purges(|epochs| fetch.opaque(epochs, now())) } else { None }
     }
 
     /// Sends a stored answer. `copy` is the response whose body will be stored: it is copied before anyone reads it.
@@ -222,7 +245,9 @@ impl Way {
     /// Does to the store what comes of a request whose answer nobody waits for.
     async fn store(&self, fetch: Fetch<'static>, outcome: Outcome, was_sliced: WasSliced) {
         let (fetch, outcome, is_slice) = self.settle(fetch, outcome).await;
-        match conclude(fetch, outcome).store {
+        let opaque = if is_unread(&outcome) { self.opaque(&fetch) } else { None };
+        let store = opaque.map_or_else(|| conclude(fetch, outcome).store, StoreAction::Put);
+        match store {
             StoreAction::Put(plan) if is_slice => {
                 let slice = slices::begin(self, plan, was_sliced).await;
                 slices::keep(self, slice).await;

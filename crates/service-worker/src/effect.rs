@@ -9,7 +9,7 @@
 //! delete   CACHE URL…                       nothing, or why not
 //! caches                                    the names of all caches, a line each
 //! list     CACHE URL                        the URLs of all entries, a line each; SEPARATOR; the stored text of that one
-//! weigh    CACHE FIELD URL…                 length of the body and that field of each, a line each
+//! weigh    CACHE FIELD URL…                 length of the body (or `opaque`) and that field of each, a line each
 //! note     CACHE URL TEXT WITNESS           nothing, or why not: `gone` is the cache, `changed` where it has no WITNESS
 //! later    MILLIS                           nothing, or why not: after that time the task `save` is begun
 //! fetch    METHOD URL MILLIS CACHE REDIRECT AHEAD PATIENCE FIELDS    the head, or why there is none; kept as `fetched`.
@@ -57,6 +57,7 @@
 //! ```
 //!
 //! A head is its status and its fields, a line for each name and each value. `BODY` is `stored`, `fetched`, `copy`,
+//! Status 0 is what nobody may read: it goes as it came, and its fields stand with the request that it is stored under.
 //! `again` (what could not be put), `slice` (the first of `slices`), `parts` of what is stored, `slices`, `stream`, `-` for none,
 //! or `=` and the text.
 

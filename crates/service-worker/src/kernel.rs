@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use tiercel_core::head::RequestHead;
 use tiercel_core::time::Timestamp;
 
+use crate::drive::Asked;
 use crate::{drive, effect, identity, ledger, mutation, queue, reports, store};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -94,18 +95,22 @@ fn begin(text: &str) -> Task {
         ("replay", client, _) => Box::pin(queue::replay(client.to_owned())),
         ("opened", client, scope) => Box::pin(reports::opened(client.to_owned(), scope.to_owned())),
         (word, client, request) => {
-            let (destination, head) = request.split_once(effect::SEPARATOR).unwrap_or_default();
+            let mut words = request.splitn(3, effect::SEPARATOR);
+            let mut next = || words.next().unwrap_or_default();
+            let (destination, mode, head) = (next(), next(), next());
             let (url, fields) = head.split_once('\n').unwrap_or_default();
             // Always: the core's feature `mutations` is left out.
             let head = RequestHead::new("GET", url, effect::fields(fields));
-            Box::pin(answered(client.to_owned(), destination.to_owned(), head, word == "again"))
+            let is_blind = mode == "no-cors" && !head.fields.has("range");
+            let asked = Asked { head, is_blind, is_again: word == "again" };
+            Box::pin(answered(client.to_owned(), destination.to_owned(), asked))
         }
     }
 }
 
 /// Answers, and then sees to what waits for a network.
-async fn answered(client: String, destination: String, head: RequestHead, is_again: bool) {
-    drive::answer(client, destination, head, is_again).await;
+async fn answered(client: String, destination: String, asked: Asked) {
+    drive::answer(client, destination, asked).await;
     queue::look().await;
 }
 

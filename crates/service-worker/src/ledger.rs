@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use tiercel_core::exchange::Delivery;
 use tiercel_core::inventory::{Counters, Inventory, Kept};
 use tiercel_core::meta::{EntryMeta, META};
-use tiercel_core::policy::Budget;
+use tiercel_core::policy::{Budget, OPAQUE_LENGTH};
 use tiercel_core::text;
 use tiercel_core::time::Timestamp;
 
@@ -243,12 +243,16 @@ async fn read(cache: &str) -> bool {
             let mut lines = weighed.split('\n');
             for url in unknown {
                 let (Some(bytes), Some(meta)) = (lines.next(), lines.next()) else { return false };
-                match (bytes.parse(), EntryMeta::decode(meta)) {
-                    (Ok(bytes), Some(meta)) => inventory.keep(Kept::new(url.to_owned(), bytes, meta.received, &meta)),
-                    // It is of another release or of nobody's, and answers nothing.
-                    (Ok(_), None) => broken.push(url.to_owned()),
+                match (bytes, EntryMeta::decode(meta)) {
                     // It has gone meanwhile.
-                    (Err(_), _) => {}
+                    ("", _) => {}
+                    (_, Some(meta)) => {
+                        // What has no number is `opaque`.
+                        let bytes = bytes.parse().unwrap_or(OPAQUE_LENGTH);
+                        inventory.keep(Kept::new(url.to_owned(), bytes, meta.received, &meta));
+                    }
+                    // It is of another release or of nobody's, and answers nothing.
+                    (_, None) => broken.push(url.to_owned()),
                 }
             }
         }

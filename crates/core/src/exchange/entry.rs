@@ -35,6 +35,9 @@ const OF_THE_STORE: &str = "cf-cache-status";
 /// Longest tag that Cloudflare takes in `Cache-Tag`, in bytes.
 const LONGEST_TAG: usize = 1024;
 
+/// The status that scripts see of what they may not read (Fetch, "opaque filtered response").
+pub(super) const OPAQUE: u16 = 0;
+
 /// What was found in the store.
 #[derive(Debug, Clone)]
 pub enum Found {
@@ -135,6 +138,12 @@ impl StoredEntry {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.meta == other.meta && self.head.fields.get("etag") == other.head.fields.get("etag")
+    }
+
+    /// Whether nobody may read it: a head of ours stands for that of the response, which the device's store keeps as it is.
+    #[must_use]
+    pub const fn is_opaque(&self) -> bool {
+        self.head.status == OPAQUE
     }
 
     /// The key it was stored under.

@@ -7,7 +7,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::entry::{self, StoredEntry};
 use super::fill::Fill;
 use super::receive::{self, normalised_query};
-use super::{Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, StoreAction, deliver, sliced, unkeyed};
+use super::{
+    Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, PutPlan, StoreAction, deliver, sliced, unkeyed,
+};
 use crate::field::Fields;
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
@@ -257,6 +259,15 @@ impl<'e> Fetch<'e> {
     pub fn is_network_first(&self) -> bool {
         let Mode::Fill(fill) = &self.mode else { return false };
         !self.is_part() && self.context.rules.lifetimes(fill.class).ttl == DeltaSeconds::ZERO
+    }
+
+    /// On a device, how to store what came where nobody may read it (Fetch, "opaque filtered response"): whether it is an error,
+    /// how long it is good, and for whom. `None` where the class does not ask for that. Only for a client that may not read
+    /// the answer either (mode `no-cors`) and wants all of it.
+    #[must_use]
+    pub fn opaque(&self, epochs: &TagEpochs, now: Timestamp) -> Option<PutPlan> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        fill.opaque(&self.context, epochs, now)
     }
 
     /// On a device, the path of what stands in where this fails and nothing stored does ([`Delivery::shows`]).

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::deliver;
-use super::entry::{self, StoredEntry};
+use super::entry::{self, OPAQUE, StoredEntry};
 use super::fetch::keep;
 use super::sliced::{self, Whole};
 use super::{Conclusion, Context, Delivery, FetchFailure, PutPlan, Served, StoreAction};
+use crate::field::Fields;
 use crate::field::cache_groups;
 use crate::field::cache_status::CacheStatus;
 use crate::field::http_date;
@@ -203,6 +204,14 @@ impl Fill<'_> {
         let entry = entry.freshened(meta, fresh.fields);
         let delivery = deliver::stored(context, &entry, status, Served::Fresh, trust, now);
         Conclusion { delivery, store, invalidation: None }
+    }
+
+    /// How to store an answer that nobody may read; `None` where the class does not ask for it.
+    pub(super) fn opaque(&self, context: &Context<'_>, epochs: &TagEpochs, now: Timestamp) -> Option<PutPlan> {
+        let is_asked = self.class.device.as_ref()?.opaque;
+        let head = ResponseHead { status: OPAQUE, fields: Fields::new() };
+        let (plan, _) = self.plan(context, &head, None, epochs, now).ok().filter(|_| is_asked)?;
+        Some(plan)
     }
 
     fn judge(&self, context: &Context<'_>, head: &ResponseHead) -> Result<(), NoStoreReason> {

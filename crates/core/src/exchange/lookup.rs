@@ -57,6 +57,17 @@ impl<'e> Lookup<'e> {
         (self.class.scope == Scope::User).then(|| deliver::another_user(&self.context))
     }
 
+    /// What of `found` this request can be answered with. What nobody may read is there for a client that may not read it
+    /// either (mode `no-cors`) and wants all of it (`is_blind`), as long as the class asks for that.
+    #[must_use]
+    pub fn visible(&self, found: Found, is_blind: bool) -> Found {
+        let is_shown = is_blind && self.class.device.as_ref().is_some_and(|device| device.opaque);
+        match &found {
+            Found::Entry(entry) if entry.is_opaque() && !is_shown => Found::Nothing,
+            _ => found,
+        }
+    }
+
     /// Judges what was found, with the purges that concern it ([`Found::groups`]), at `now`.
     #[must_use]
     pub fn resolve(self, found: &Found, epochs: &TagEpochs, now: Timestamp) -> Resolved<'e> {

@@ -18,7 +18,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
 use crate::meta::EntryMeta;
-use crate::policy::{Policy, ResourceClass};
+use crate::policy::{OPAQUE_LENGTH, Policy, ResourceClass};
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
@@ -295,9 +295,12 @@ pub struct PutPlan {
 
 impl PutPlan {
     /// Length of the body as the origin announced it, in bytes. A transfer that ends earlier has broken off and must
-    /// not be stored.
+    /// not be stored. What nobody may read counts as [`OPAQUE_LENGTH`].
     #[must_use]
     pub fn length(&self) -> Option<u64> {
+        if self.head.status == entry::OPAQUE {
+            return Some(OPAQUE_LENGTH);
+        }
         entry::whole_length(&self.head.fields)
     }
 }

@@ -174,6 +174,8 @@ pub struct Device {
     pub fallback: Option<String>,
     /// How much.
     pub budget: Budget,
+    /// Whether answers that nobody may read are stored, and shown to whom cannot read them either.
+    pub opaque: bool,
 }
 
 /// How much of a class a device keeps for one user. What was not used for longest makes room.
@@ -184,6 +186,10 @@ pub struct Budget {
     /// Most entries; of a body in slices, each slice is one. `None` is no limit.
     pub entries: Option<u64>,
 }
+
+/// What an answer that nobody may read counts as, in bytes: its length is nobody's to know either, and Chromium adds up to 14 MB
+/// to what it counts of it, so that nobody learns it from the quota.
+pub const OPAQUE_LENGTH: u64 = 7 << 20;
 
 impl Budget {
     /// Whether an entry of `bytes` can be kept at all.

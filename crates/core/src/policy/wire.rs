@@ -307,7 +307,7 @@ records! {
         name, scope, authority, query, key, tags, browser, headers, edge, device, anonymous, timeout, max_body, slice,
     }
     Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }
-    Device { store, lifetimes, network_timeout, fallback, budget }
+    Device { store, lifetimes, network_timeout, fallback, budget, opaque }
     Budget { bytes, entries }
     LocalStore { name, max_entries, ttl }
     Event { name, query, facts, edge, device, wipe, purge, queued }

@@ -239,6 +239,7 @@ fn device(doc: &ClassDoc) -> Option<Device> {
         network_timeout: device.network_timeout.map(|s| s.0),
         fallback: device.fallback.clone(),
         budget: Budget { bytes: device.max_bytes.map(|s| s.0), entries: device.max_entries },
+        opaque: device.opaque,
     })
 }
 

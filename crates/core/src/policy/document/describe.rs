@@ -120,7 +120,7 @@ fn class_row(policy: &Policy, index: usize, class: &ResourceClass) -> Vec<String
     ]
 }
 
-fn device(Device { store, lifetimes, network_timeout, fallback, budget }: &Device) -> String {
+fn device(Device { store, lifetimes, network_timeout, fallback, budget, opaque }: &Device) -> String {
     let store = match store {
         Store::CacheStorage => "Cache Storage",
         Store::IndexedDb => "IndexedDB",
@@ -129,7 +129,8 @@ fn device(Device { store, lifetimes, network_timeout, fallback, budget }: &Devic
     let patience = network_timeout.map(|limit| format!(", a stored answer after {}", write_span(limit)));
     let fallback = fallback.as_ref().map(|path| format!(", else {}", code(path)));
     let most = most(*budget).map(|most| format!(", {most}"));
-    let more: String = [patience, fallback, most].into_iter().flatten().collect();
+    let opaque = opaque.then(|| ", also opaque answers".to_owned());
+    let more: String = [patience, fallback, most, opaque].into_iter().flatten().collect();
     format!("{store} {}{more}", windows.join(" / "))
 }
 

@@ -242,6 +242,11 @@ pub struct DeviceLifetimes {
     pub max_bytes: Option<Size>,
     /// Most entries that are kept of the class for one user; each slice is one (default: no limit). Only in `cache-storage`.
     pub max_entries: Option<u64>,
+    /// What a redirect brings from another origin without CORS is stored too (`cache-storage` only). Nobody can read it, so an
+    /// error may be stored like a picture. It is shown whole and to elements alone (pictures, styles, scripts), and each counts
+    /// as 7 MB of `max-bytes`, because Chromium pads it so. Not with `slice`, nor with authority `origin`.
+    #[serde(default)]
+    pub opaque: bool,
 }
 
 /// The stores of a device.

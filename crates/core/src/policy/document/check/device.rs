@@ -4,7 +4,7 @@ use super::warn;
 use crate::policy::document::model::ClassDoc;
 use crate::policy::document::place::join;
 use crate::policy::document::{Findings, write_span};
-use crate::policy::{Policy, ResourceClass, Store};
+use crate::policy::{OPAQUE_LENGTH, Policy, ResourceClass, Store};
 use crate::time::DeltaSeconds;
 
 pub(super) fn shell(policy: &Policy, findings: &mut Findings) {
@@ -16,17 +16,24 @@ pub(super) fn shell(policy: &Policy, findings: &mut Findings) {
 pub(super) fn class(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &mut Findings) {
     let Some(device) = &class.device else { return };
     let at = join(at, "device");
-    let (fallback, timeout) = (join(&at, "fallback"), join(&at, "network-timeout"));
+    let (fallback, timeout, opaque) = (join(&at, "fallback"), join(&at, "network-timeout"), join(&at, "opaque"));
     if let Some(shown) = &device.fallback {
         path(shown, &fallback, "/images/offline.svg", findings);
     }
     if device.store != Store::CacheStorage {
-        let given = [(device.fallback.is_some(), &fallback), (device.network_timeout.is_some(), &timeout)];
+        let given = [
+            (device.fallback.is_some(), &fallback),
+            (device.network_timeout.is_some(), &timeout),
+            (device.opaque, &opaque),
+        ];
         for (_, at) in given.into_iter().filter(|(is_given, _)| *is_given) {
             let message = "only what the Service Worker keeps has this";
             findings.error("needs-cache-storage", at, message, "leave it out, or set \"store\": \"cache-storage\"");
         }
         return;
+    }
+    if device.opaque {
+        unread(class, &opaque, findings);
     }
     let Some(limit) = device.network_timeout else { return };
     if limit == DeltaSeconds::ZERO || limit >= class.timeout {
@@ -46,6 +53,27 @@ pub(super) fn class(class: &ResourceClass, doc: &ClassDoc, at: &str, findings: &
             "what is stale is served at once while `stale-while-revalidate` lasts: nobody waits for the network",
             "write \"stale-while-revalidate\": \"0s\"",
         );
+    }
+}
+
+/// Answers that nobody may read: the policy alone can say how long they are good, and nobody can cut them.
+fn unread(class: &ResourceClass, at: &str, findings: &mut Findings) {
+    let budget = class.device.as_ref().map(|device| device.budget).unwrap_or_default();
+    let wrong = [
+        (
+            class.authority.is_origin(),
+            "nobody can read what the origin says of such an answer",
+            "set \"authority\": \"policy\"",
+        ),
+        (class.slice.is_some(), "nobody can cut such an answer into slices", "leave out `slice` or `opaque`"),
+        (
+            !budget.admits(OPAQUE_LENGTH),
+            "such an answer counts as 7 MB, and `max-bytes` is less",
+            "write \"max-bytes\": \"70MB\"",
+        ),
+    ];
+    for (_, message, help) in wrong.into_iter().filter(|(is_wrong, ..)| *is_wrong) {
+        findings.error("bad-opaque", at, message, help);
     }
 }
 
