@@ -51,7 +51,7 @@ pub fn for_service_worker(mut policy: Policy) -> Policy {
     policy.routes.retain(|route| matches!(route.leads_to, LeadsTo::Class(_)));
     for class in &mut policy.classes {
         class.headers.clear();
-        class.edge = None;
+        (class.edge, class.collection) = (None, None);
         // It counts where it keeps browsers from storing, which the device then does not take for the origin's doubt.
         class.browser = class.browser.take().filter(|browser| CacheControl::parse(browser).no_store);
         if Tier::ServiceWorker.lifetimes(class).is_none() {

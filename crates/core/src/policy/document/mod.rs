@@ -1,6 +1,7 @@
 //! Reads a policy file, says what is wrong with it and where, and compiles it.
 
 mod check;
+mod collection;
 mod compile;
 mod coverage;
 mod describe;
@@ -16,8 +17,8 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
 pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, triggers};
-pub(crate) use describe::most;
 pub use describe::{describe, reference};
+pub(crate) use describe::{fails_with, most, order, pages, pointer};
 pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};
 pub use needs::features;
 pub use types::{javascript, typescript};

@@ -15,7 +15,12 @@ pub fn features(policy: &Policy, tier: Tier) -> Vec<&'static str> {
         Tier::Sdk => false,
     };
     let asks_issuer = policy.identity.as_ref().is_some_and(|identity| identity.proof.by != ProvenBy::Key);
-    let all = [("origin-rules", needs_origin_rules), ("issuers", tier == Tier::Edge && asks_issuer)];
+    let has_lists = policy.classes.iter().any(|class| class.collection.is_some());
+    let all = [
+        ("collections", tier == Tier::Edge && has_lists),
+        ("origin-rules", needs_origin_rules),
+        ("issuers", tier == Tier::Edge && asks_issuer),
+    ];
     all.into_iter().filter(|(_, is_needed)| *is_needed).map(|(name, _)| name).collect()
 }
 
