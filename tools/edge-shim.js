@@ -24,7 +24,7 @@ onCrash((error) => {
   lastCrash = error;
   // Nobody hears of purges any more.
   forgetAll();
-  // A panic has logged its message and its place.
+  // A panic has logged its place.
   console.error(`tiercel: ${error?.message ?? error}; the wasm instance is replaced before the next call`);
   for (const fail of underWay) fail(error);
   underWay.clear();

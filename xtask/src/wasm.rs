@@ -72,6 +72,15 @@ pub(crate) fn build(
 ) -> Result<Bound> {
     let compiled =
         progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, features))?;
+    let compiled = match loading {
+        Loading::Import if package == "tiercel-edge" => {
+            let trapping = compiled.with_extension("trapping.wasm");
+            let tool = node::tool(workspace, "trap-panics.mjs");
+            tool.arg(&compiled).arg(&trapping).arg("panicked").output()?;
+            trapping
+        }
+        _ => compiled,
+    };
     let bound = progress::step(&format!("{package}: wasm-bindgen"), || {
         same_wasm_bindgen(workspace)?;
         bind(&compiled, workspace.scratch(package), name, loading)

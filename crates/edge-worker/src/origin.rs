@@ -100,14 +100,14 @@ fn is_sound(head: &ResponseHead) -> bool {
 pub(crate) fn place(env: &Env, host: &str, path: &str) -> Result<(JsValue, String)> {
     let binding = env.get("ORIGIN");
     if binding.is_object() {
-        return Ok((binding, format!("{host}{path}")));
+        return Ok((binding, [host, path].concat()));
     }
     // What is no URL would be in the log with the path behind it.
     let base = env.get("ORIGIN_URL").as_string().filter(|base| text::contains(base, "://"));
     let base = base.ok_or(
         "neither a service binding ORIGIN nor a variable ORIGIN_URL (https://…) is set: see docs/deploying.md",
     )?;
-    Ok((js_sys::global().into(), format!("{}{path}", base.trim_end_matches('/'))))
+    Ok((js_sys::global().into(), [base.trim_end_matches('/'), path].concat()))
 }
 
 fn begin(env: &Env, wanted: &OriginRequest, passed: Option<&Request>) -> Result<Promise> {

@@ -1,10 +1,11 @@
 //! What the Workers runtime hands to a Worker, over worker-sys, the lower half of workers-rs. The upper half, the crate
 //! `worker`, would bring requests, errors and readers of JSON of its own along: 36 KB of wasm (gzip).
 
-use std::panic;
+use std::panic::Location;
 use std::pin::Pin;
 
 use js_sys::Promise;
+use tiercel_core::text;
 use tiercel_core::time::DeltaSeconds;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -97,8 +98,14 @@ pub(crate) fn promise(work: Work<Result<JsValue>>) -> Promise {
     future_to_promise(work)
 }
 
-/// A panic ends in a trap, which says nothing of it.
-#[wasm_bindgen(start)]
-fn start() {
-    panic::set_hook(Box::new(|info| report(&format!("tiercel: {info}"))));
+/// A panic is a trap, which says nothing of it: the build has each of them call this first. Its place has to do, since the code
+/// that composes messages is 2 KB (gzip) large.
+#[expect(unsafe_code, reason = "tools/trap-panics.mjs finds it by its name")]
+#[unsafe(no_mangle)]
+extern "C" fn panicked(place: &'static Location<'static>) {
+    let file = place.file();
+    // Should the compiler ever hand over something else: nothing that is no place goes into a log.
+    if file.len() < 256 && file.ends_with(".rs") && file.is_ascii() {
+        report(&text!["tiercel: a panic at ", file, ":", place.line()]);
+    }
 }

@@ -10,6 +10,7 @@ use tiercel_core::exchange::{Found, PutPlan};
 use tiercel_core::field::range::ByteRange;
 use tiercel_core::key::CacheKey;
 use tiercel_core::policy::Policy;
+use tiercel_core::text;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -192,7 +193,7 @@ fn cache() -> Result<Cache> {
 fn part_of(key: &CacheKey, policy: &Policy, range: ByteRange) -> Result<Request> {
     let init = RequestInit::new();
     let headers = Headers::new()?;
-    headers.set("range", &format!("bytes={}-{}", range.first, range.last))?;
+    headers.set("range", &text!["bytes=", range.first, "-", range.last])?;
     init.set_headers(&headers);
     Request::new_with_str_and_init(&key.url(&policy.name), &init)
 }

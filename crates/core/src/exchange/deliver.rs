@@ -154,7 +154,7 @@ pub(super) fn another_user(context: &Context<'_>) -> Delivery {
 pub(super) fn default_etag(context: &Context<'_>, fields: &mut Fields, status: u16, received: Timestamp) {
     let by_policy = context.class.is_some_and(|c| !c.authority.is_origin());
     if by_policy && context.rules.tier.is_shared() && status == 200 && !fields.has("etag") {
-        fields.set("etag", format!("W/\"t{:x}\"", received.as_millis()));
+        fields.set("etag", text!["W/\"t", received.as_millis(), "\""]);
     }
 }
 
