@@ -3,7 +3,8 @@
 //! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
 //! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, and `ready`
 //! before that; `flights` is where requests wait for one another, `origin` the way to the origin, `auth` verifies
-//! credentials with `token` and `issuer`, `epochs` knows what was purged, `operator` has something purged, `convert` turns the runtime's objects
+//! credentials with `token` and `issuer`, `epochs` knows what was purged, `operator` has something purged and says what was counted, which `tally`
+//! does, `convert` turns the runtime's objects
 //! into the core's data and back.
 
 #[path = "../../shared/allocator.rs"]
@@ -30,6 +31,7 @@ mod send;
 mod sink;
 mod slices;
 mod store;
+mod tally;
 mod token;
 
 use std::sync::OnceLock;
@@ -65,7 +67,9 @@ fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let policy = Policy::decode(include_bytes!(concat!(env!("OUT_DIR"), "/policy.bin")));
-        Engine::new(policy.expect("the build script compiled this policy"), Tier::Edge)
+        let policy = policy.expect("the build script compiled this policy");
+        tally::begin(&policy);
+        Engine::new(policy, Tier::Edge)
     })
 }
 
