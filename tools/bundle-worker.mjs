@@ -36,6 +36,8 @@ const entry = [
   `import { durableObject, worker } from ${JSON.stringify(shim)};`,
   `export default worker(bindings);`,
   ...durableObjects.map((name) => `export const ${name} = durableObject(bindings, "${name}");`),
+  // Who counts has an object that adds up.
+  ...(script.includes("tiercel-tally") ? [`export { Statistics } from ${JSON.stringify(path.join(here, "edge-statistics.js"))};`] : []),
 ].join("\n");
 
 await build({
@@ -46,7 +48,7 @@ await build({
   inject: [path.join(here, "edge-instance.js")],
   define: { "WebAssembly.Instance": "WatchedInstance" },
   // What the shim and a crate share.
-  alias: { "tiercel-ready": path.join(here, "edge-ready.js") },
+  alias: { "tiercel-ready": path.join(here, "edge-ready.js"), "tiercel-tally": path.join(here, "edge-tally.js") },
   format: "esm",
   target: "es2022",
   minify: true,

@@ -2,6 +2,8 @@
 // wasm. Which answers, to which questions and until when is the core's (crates/core/src/exchange/ready.rs); the crate puts
 // them here and has them forgotten (crates/edge-worker/src/ready.rs). Here is only compared and repeated.
 
+import { count } from "./edge-tally.js";
+
 /** Most answers. All of them are looked at when something is forgotten. */
 const MOST = 500;
 /** What an answer takes beside its body and its question, in bytes. */
@@ -38,13 +40,17 @@ export function answerTo(question) {
   if (!answer) return undefined;
   const now = Date.now();
   // A clock that was set back makes it wrong, too.
-  if (answer.since <= now && now < answer.until) return new Response(answer.body, answer.init);
+  if (answer.since <= now && now < answer.until) {
+    count(answer.counter, answer.body.byteLength);
+    return new Response(answer.body, answer.init);
+  }
   drop(question);
   return undefined;
 }
 
-/** Keeps an answer, that of the entry `key`, from `since` until `until` (Unix milliseconds). */
-export function keep(question, key, status, headers, body, since, until) {
+/** Keeps an answer, that of the entry `key`, from `since` until `until` (Unix milliseconds). Each time it is given it counts at
+ *  the place `counter`. */
+export function keep(question, key, status, headers, body, since, until, counter) {
   drop(question);
   const bytes = body.byteLength + 2 * question.length + OVERHEAD;
   if (bytes > rules.bytes) return;
@@ -53,7 +59,7 @@ export function keep(question, key, status, headers, body, since, until) {
     if (!isOver && answers.size < MOST && taken + bytes <= rules.bytes) break;
     drop(oldest);
   }
-  answers.set(question, { key, init: { status, headers }, body, since, until, bytes });
+  answers.set(question, { key, init: { status, headers }, body, since, until, counter, bytes });
   taken += bytes;
 }
 

@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { failed, fromOrigin, isSafe, unanswered, watched } from "./edge-fallback.js";
 import { hasCrashed, onCrash } from "./edge-instance.js";
 import { answerTo, forgetAll, questionOf } from "./edge-ready.js";
+import { countPast, tellLater } from "./edge-tally.js";
 
 /** The crate's functions, and those of wasm-bindgen. */
 let bindings;
@@ -76,8 +77,10 @@ function fetch(request, env, ctx) {
   const question = questionOf(request);
   const ready = answerTo(question);
   if (ready) return ready;
+  tellLater(env, ctx);
   const instead = (error) => {
     report(error);
+    countPast();
     return fromOrigin(request, env);
   };
   try {
@@ -89,6 +92,7 @@ function fetch(request, env, ctx) {
 }
 
 async function mutate(request, env, ctx) {
+  tellLater(env, ctx);
   const call = (env) => guarded(() => bindings.fetch(request, env, ctx));
   // A mutation must come through the crate, which tells what it made untrue, and must not be done twice. So it has a
   // second chance in a fresh instance, as long as nothing of it can have been done.
@@ -117,6 +121,7 @@ async function giveUp(request, env, ctx) {
     await answer.body?.cancel();
   } catch (error) {
     report(error);
+    countPast();
   }
   return failed(env);
 }

@@ -168,12 +168,27 @@ impl World {
         Self::begin(1, edge, origin)
     }
 
+    /// The same with what is stored kept in a directory, where the next world of the kind finds it.
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn kept_in(dir: &Path, edge: &Value, origin: Origin) -> Self {
+        Self::configured(json!({ "colos": 1, "persist": dir }), edge, origin)
+    }
+
     fn begin(colos: usize, edge: &Value, origin: Origin) -> Self {
+        Self::configured(json!({ "colos": colos }), edge, origin)
+    }
+
+    fn configured(world: Value, edge: &Value, origin: Origin) -> Self {
         let mut config = json!({
-            "colos": colos,
             "edge": { "originUrl": origin.url(), "vars": { "JWT_SECRET": jwt::SECRET } },
             "clock": true,
         });
+        for (name, value) in world.as_object().into_iter().flatten() {
+            config[name] = value.clone();
+        }
         for (name, value) in edge.as_object().into_iter().flatten() {
             config["edge"][name] = value.clone();
         }
@@ -369,6 +384,25 @@ impl World {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.tell("sabotage", &json!({ "edge": 0, "faults": {} }))["calls"].as_u64().expect("a number")
+    }
+
+    /// How often the first isolate has told the object of statistics what it counted, and was heard.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    #[must_use]
+    pub fn batches(&self) -> u64 {
+        self.tell("sabotage", &json!({ "edge": 0, "faults": {} }))["told"].as_u64().expect("a number")
+    }
+
+    /// The points that the first isolate has written to Analytics Engine, which `{"analytics": "record"}` stands in for.
+    ///
+    /// # Panics
+    /// When the world has ended.
+    #[must_use]
+    pub fn points(&self) -> Vec<Value> {
+        let said = self.tell("sabotage", &json!({ "edge": 0, "faults": {} }));
+        said["points"].as_array().expect("a list").clone()
     }
 
     /// Breaks parts of the first isolate's tier, such as `{"store": "throw"}`, or mends them, by `false`.

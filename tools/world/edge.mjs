@@ -4,7 +4,7 @@ import { ORIGIN } from "./origin.mjs";
 import { bundle } from "./worker.mjs";
 
 /** Binding → class of the edge's Durable Objects. */
-const DURABLE_OBJECTS = { EPOCHS: "TagEpochs" };
+const DURABLE_OBJECTS = { EPOCHS: "TagEpochs", STATS: "Statistics" };
 
 const FIRST = edgeName(0, 0);
 

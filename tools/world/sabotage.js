@@ -2,28 +2,32 @@
 //
 //   store   what `caches.default` does wrong: a key of `STORE`
 //   epochs  what the Durable Objects behind the binding EPOCHS do wrong: a key of `EPOCHS`
+//   statistics   what the Durable Object behind STATS does wrong: a key of `STATISTICS`
+//   analytics    what stands in for a dataset of Analytics Engine (Miniflare's keeps no points): a key of `ANALYTICS`
 //   wasm    {"trap": n}, {"throw": n}   at the nth call, from now on, that the wasm makes to JavaScript
 //           "out-of-memory"             nothing is left to allocate in this instance
 //           "no-instance"               no instance can be made
 
-const faults = { store: false, epochs: false, wasm: false };
+const faults = { store: false, epochs: false, statistics: false, analytics: false, wasm: false };
 /** How often a fault came to pass. */
 let struck = 0;
 /** How many wasm instances there have been. */
 let instances = 0;
+/** How often the object of statistics was told something, and confirmed it. */
+let told = 0;
 
 /** Sets faults, or ends them with `false`, and says what came of them so far. */
 export function sabotage(wanted) {
   watchStore();
   for (const [part, fault] of Object.entries(wanted)) {
-    const known = { store: STORE, epochs: EPOCHS, wasm: WASM }[part];
+    const known = { store: STORE, epochs: EPOCHS, statistics: STATISTICS, analytics: ANALYTICS, wasm: WASM }[part];
     const [name, after] = typeof fault === "object" ? Object.entries(fault)[0] : [fault, 0];
     if (!known || (name !== false && !(name in known))) return { error: `no such fault: ${part} ${name}` };
     faults[part] = name;
     if (part === "wasm") left = after;
     if (name === "out-of-memory") takeAllMemory();
   }
-  return { struck, instances, calls };
+  return { struck, instances, calls, told, points };
 }
 
 // The wasm.
@@ -210,14 +214,40 @@ function answering(status, text) {
   };
 }
 
+const STATISTICS = {
+  throw: rejecting,
+  500: answering(500, "no"),
+  /** It hears, and nobody hears its answer. */
+  async unheard(call) {
+    await call();
+    throwing();
+  },
+};
+
+/** The points that were written. */
+const points = [];
+const ANALYTICS = { record: (point) => points.push(point), throw: throwing };
+
 /** The bindings, with what is wrong with them at the moment of a call: what breaks or is mended meanwhile counts for those
  *  under way. */
 export function sabotaged(env) {
   if (!env.EPOCHS) return env;
-  const getByName = (object) => {
-    const real = env.EPOCHS.getByName(object);
-    return { fetch: (...given) => (faults.epochs ? EPOCHS[faults.epochs]() : real.fetch(...given)) };
+  const objects = (namespace, part, known) => {
+    const getByName = (object) => {
+      const real = namespace.getByName(object);
+      const call = (given) => async () => {
+        const answer = await real.fetch(...given);
+        if (part === "statistics" && given[1].body) told++;
+        return answer;
+      };
+      return { fetch: (...given) => (faults[part] ? known[faults[part]](call(given)) : call(given)()) };
+    };
+    return new Proxy(namespace, { get: (of, name) => (name === "getByName" ? getByName : Reflect.get(of, name)) });
   };
-  const get = (namespace, name) => (name === "getByName" ? getByName : Reflect.get(namespace, name));
-  return { ...env, EPOCHS: new Proxy(env.EPOCHS, { get }) };
+  return {
+    ...env,
+    EPOCHS: objects(env.EPOCHS, "epochs", EPOCHS),
+    STATS: objects(env.STATS, "statistics", STATISTICS),
+    ...(faults.analytics && { TIERCEL_ANALYTICS: { writeDataPoint: ANALYTICS[faults.analytics] } }),
+  };
 }

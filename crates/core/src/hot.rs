@@ -20,10 +20,14 @@ const OVERHEAD: u64 = 2_048;
 #[derive(Debug)]
 pub struct Hot<V> {
     limits: Memory,
-    kept: LruCache<String, Kept<V>>,
+    kept: Recent<V>,
     bytes: u64,
-    seen: LruCache<String, ()>,
+    /// Keys alone, and none of the values.
+    seen: Recent<V>,
 }
+
+/// By key, what was used longest ago last. One type for both of its uses is one copy in the wasm.
+type Recent<V> = LruCache<String, Option<Kept<V>>>;
 
 #[derive(Debug)]
 struct Kept<V> {
@@ -47,18 +51,19 @@ impl<V> Hot<V> {
 
     /// The value under `key`, unless it is too old.
     pub fn get(&mut self, key: &str, now: Timestamp) -> Option<&V> {
-        let since = self.kept.peek(key)?.since;
+        let since = self.kept.peek(key)?.as_ref()?.since;
         if now.seconds_since(since) >= self.limits.ttl {
             self.forget(key);
             return None;
         }
-        self.kept.get(key).map(|kept| &kept.value)
+        self.kept.get(key)?.as_ref().map(|kept| &kept.value)
     }
 
     /// When the value under `key` will be too old; the Unix epoch where there is none.
     #[must_use]
     pub fn until(&self, key: &str) -> Timestamp {
-        self.kept.peek(key).map(|kept| kept.since + self.limits.ttl).unwrap_or_default()
+        let kept = self.kept.peek(key).and_then(Option::as_ref);
+        kept.map(|kept| kept.since + self.limits.ttl).unwrap_or_default()
     }
 
     /// Whether what was found in the store under `key`, with a body of `length` bytes, is worth keeping: it fits, and
@@ -74,7 +79,7 @@ impl<V> Hot<V> {
         if self.seen.get(key).is_some() {
             return true;
         }
-        self.seen.put(key.to_owned(), ());
+        self.seen.put(key.to_owned(), None);
         false
     }
 
@@ -83,16 +88,16 @@ impl<V> Hot<V> {
         self.forget(key);
         let bytes = length + OVERHEAD;
         self.bytes += bytes;
-        self.kept.put(key.to_owned(), Kept { value, bytes, since: now });
+        self.kept.put(key.to_owned(), Some(Kept { value, bytes, since: now }));
         while self.bytes > self.limits.bytes {
-            let Some((_, oldest)) = self.kept.pop_lru() else { break };
+            let Some((_, Some(oldest))) = self.kept.pop_lru() else { break };
             self.bytes -= oldest.bytes;
         }
     }
 
     /// Forgets what is kept under `key`: the store has something else by now.
     pub fn forget(&mut self, key: &str) {
-        if let Some(kept) = self.kept.pop(key) {
+        if let Some(Some(kept)) = self.kept.pop(key) {
             self.bytes -= kept.bytes;
         }
     }
@@ -153,7 +158,7 @@ mod tests {
                 let key = key.to_string();
                 if forgets { hot.forget(&key) } else { hot.put(&key, (), length, at(0)) }
                 prop_assert!(hot.bytes <= LIMITS.bytes);
-                prop_assert_eq!(hot.bytes, hot.kept.iter().map(|(_, kept)| kept.bytes).sum::<u64>());
+                prop_assert_eq!(hot.bytes, hot.kept.iter().flat_map(|(_, kept)| kept).map(|kept| kept.bytes).sum::<u64>());
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::slice::Slicing;
 use crate::text;
 use crate::text::push_number;
 
-pub use shard::{SHARDS, Shard};
+pub use shard::{SHARDS, Shard, statistics};
 
 /// Everything but letters, digits, `-` and `.` is escaped.
 const PLAIN: [bool; 256] = {

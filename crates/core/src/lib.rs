@@ -35,6 +35,10 @@ mod ruleset;
 pub mod semantics;
 pub mod slice;
 mod sorted;
+#[cfg(feature = "edge")]
+pub mod stats;
+#[cfg(feature = "edge")]
+pub mod tally;
 pub mod text;
 pub mod tier;
 pub mod time;

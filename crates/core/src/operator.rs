@@ -1,4 +1,5 @@
-//! What operators and webhooks ask of the edge itself, below the path that the policy's `operators` names: so far, purges.
+//! What operators and webhooks ask of the edge itself, below the path that the policy's `operators` names: purges, and what
+//! was counted.
 
 use sha2::{Digest, Sha256};
 
@@ -10,6 +11,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{Invalidation, Purge};
 use crate::policy::Policy;
 use crate::sorted;
+use crate::stats::Stats;
 use crate::tier::Tier;
 
 /// Most names in one order.
@@ -24,6 +26,8 @@ const SHORTEST_TOKEN: usize = 16;
 pub enum Operation {
     /// `POST …/purge` with `{"tags": ["file:f1"], "mode": "hard"}`.
     Purge,
+    /// `GET …/stats`.
+    Stats,
 }
 
 /// What a path asks of the edge itself; `None` is an ordinary request.
@@ -31,6 +35,7 @@ pub enum Operation {
 pub fn operation(policy: &Policy, path: &str) -> Option<Operation> {
     match path.strip_prefix(policy.operators.as_deref()?)? {
         "/purge" => Some(Operation::Purge),
+        "/stats" => Some(Operation::Stats),
         _ => None,
     }
 }
@@ -39,7 +44,7 @@ pub fn operation(policy: &Policy, path: &str) -> Option<Operation> {
 ///
 /// # Errors
 /// What everybody else is told: 401 without the right token, 403 where the edge has none, 405 for another method.
-pub fn admit(request: &RequestHead, token: Option<&str>) -> Result<(), Box<Delivery>> {
+pub fn admit(asked: Operation, request: &RequestHead, token: Option<&str>) -> Result<(), Box<Delivery>> {
     let Some(token) = token.filter(|token| token.len() >= SHORTEST_TOKEN) else {
         let text = "No operator token of 16 characters or more is set at the edge.";
         return Err(refusal(403, "no-operator-token", text));
@@ -53,11 +58,15 @@ pub fn admit(request: &RequestHead, token: Option<&str>) -> Result<(), Box<Deliv
     if Sha256::digest(shown.as_bytes()) != Sha256::digest(token.as_bytes()) {
         return Err(refusal(401, "operator-token", "The operator's bearer token is wanted."));
     }
-    if request.method == "POST" {
+    let (is_allowed, allowed) = match asked {
+        Operation::Purge => (request.method == "POST", "POST"),
+        Operation::Stats => (matches!(&*request.method, "GET" | "HEAD"), "GET, HEAD"),
+    };
+    if is_allowed {
         return Ok(());
     }
-    let mut refused = refusal(405, "method", "A purge is a POST.");
-    refused.head.fields.set("allow", "POST");
+    let mut refused = refusal(405, "method", &["Here is answered: ", allowed].concat());
+    refused.head.fields.set("allow", allowed);
     Err(refused)
 }
 
@@ -102,6 +111,34 @@ pub fn purged(order: &Invalidation, recorded: bool) -> Delivery {
     delivery
 }
 
+/// Says what was counted: as JSON, or as Prometheus has it where the request asks for that first (RFC 9110 §12.5.1; weights
+/// are not looked at).
+///
+/// # Errors
+/// 503 where nothing can be said now.
+pub fn told(request: &RequestHead, stats: Option<&Stats>, policy: &Policy) -> Result<Delivery, Box<Delivery>> {
+    let Some(stats) = stats else {
+        let text = "The statistics cannot be read now. Is the Durable Object STATS bound (docs/stats.md)?";
+        return Err(refusal(503, "operator-stats", text));
+    };
+    let wants_text = |range: &str| match range.split(';').next().unwrap_or_default().trim() {
+        "text/plain" | "application/openmetrics-text" => Some(true),
+        "application/json" | "*/*" => Some(false),
+        _ => None,
+    };
+    let is_text = request.fields.list("accept").find_map(wants_text).unwrap_or(false);
+    let (kind, text) = match is_text {
+        true => ("text/plain; version=0.0.4; charset=utf-8", stats.prometheus()),
+        false => ("application/json", stats.json(policy)),
+    };
+    let mut delivery = answer(200, "operator-stats", kind, text);
+    delivery.head.fields.set("vary", "Accept");
+    if request.method == "HEAD" {
+        delivery.body = Body::Empty;
+    }
+    Ok(delivery)
+}
+
 fn refusal(status: u16, reason: &'static str, text: &str) -> Box<Delivery> {
     let mut delivery = answer(status, reason, "text/plain; charset=utf-8", [text, "\n"].concat());
     if status == 401 {
@@ -115,7 +152,8 @@ fn answer(code: u16, reason: &'static str, kind: &str, text: String) -> Delivery
     let mut fields: Fields = [("content-type", kind), ("cache-control", "no-store")].into_iter().collect();
     fields.set("cache-status", status.member(Tier::Edge.cache_name()));
     let head = ResponseHead { status: code, fields };
-    Delivery { head, body: Body::Text(text), status, served: Served::Fresh, is_repeatable: false, same_until: None }
+    let (body, served) = (Body::Text(text), Served::Fresh);
+    Delivery { head, body, status, served, class: None, is_repeatable: false, same_until: None }
 }
 
 #[cfg(test)]
@@ -148,7 +186,7 @@ mod tests {
         for (token, method, lines, expected) in cases {
             let fields = lines.iter().filter_map(|line| line.split_once(':')).map(|(n, v)| (n, v.trim())).collect();
             let request = RequestHead::new(method, "https://shop.example/api/cache/purge", fields);
-            let status = admit(&request, *token).map_or_else(|refused| refused.head.status, |()| 200);
+            let status = admit(Operation::Purge, &request, *token).map_or_else(|refused| refused.head.status, |()| 200);
             assert_eq!(status, *expected, "{token:?} {method} {lines:?}");
         }
     }

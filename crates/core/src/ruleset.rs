@@ -29,6 +29,12 @@ impl Ruleset {
         }
     }
 
+    /// The place of a class among those of the policy.
+    pub(crate) fn place(&self, class: &ResourceClass) -> Option<u16> {
+        let place = self.policy.classes.iter().position(|known| core::ptr::eq(known, class))?;
+        u16::try_from(place).ok()
+    }
+
     /// The event that a request may cause, its index, and the pattern that fits.
     pub(crate) fn event(&self, method: &str, path: &str) -> Option<(usize, &Event, &Pattern)> {
         let (route, pattern) = self.events.find(method, path)?;

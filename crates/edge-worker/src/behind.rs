@@ -15,7 +15,7 @@ use crate::flights::Lead;
 use crate::origin::Answer;
 use crate::runtime::{Context, pause, wait_until};
 use crate::store::{Held, HeldBody};
-use crate::{epochs, store};
+use crate::{epochs, store, tally};
 
 /// How long the store is left alone after an answer has come, in milliseconds.
 const AFTER: u64 = 1;
@@ -83,6 +83,7 @@ pub(crate) fn refresh(way: &Way, fetch: Fetch<'static>, held: Held, key: String)
     let (engine, env, lead) = (way.engine, way.env.clone(), Lead::new(key));
     wait_until(&way.context, async move {
         let (conclusion, answer) = conclude(&env, fetch, None).await;
+        tally::behind(&conclusion);
         let stored = act(engine, &conclusion, &held, answer.as_ref()).await;
         lead.land(conclusion.is_shareable().filter(|_| stored));
     });
@@ -104,22 +105,27 @@ fn act(
         (StoreAction::Freshen(_), HeldBody::Bytes(..)) => Some(held.body.clone()),
         _ => None,
     };
-    let (action, found) = (conclusion.store.clone(), held.found.clone());
+    let (action, found, class) = (conclusion.store.clone(), held.found.clone(), conclusion.delivery.class);
     async move {
         // The answer goes out first: the store may keep this thread busy.
         pause(AFTER).await;
         let policy = engine.policy();
         match (action, body) {
-            (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) => store::put(&plan, policy, body).await,
+            (StoreAction::Put(plan) | StoreAction::Freshen(plan), Some(body)) => {
+                store::put(&plan, policy, body, found.entry().is_some()).await
+            }
             (StoreAction::Freshen(plan), None) => {
                 let stored = store::get(&plan.key, policy).await;
                 match (found.entry(), stored.found.entry()) {
-                    (Some(known), Some(now)) if now.is_same(known) => store::put(&plan, policy, stored.body).await,
+                    (Some(known), Some(now)) if now.is_same(known) => {
+                        store::put(&plan, policy, stored.body, true).await
+                    }
                     _ => false,
                 }
             }
             (StoreAction::Remove(keys), _) => {
                 store::remove(&keys, policy).await;
+                found.entry().iter().for_each(|entry| tally::removed(class, entry));
                 true
             }
             (StoreAction::Put(_), None) => false,

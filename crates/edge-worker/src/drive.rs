@@ -18,7 +18,9 @@ use crate::origin::Answer;
 use crate::runtime::{Context, Env, Result, Work};
 use crate::send::AtHand;
 use crate::store::Held;
-use crate::{auth, behind, convert, epochs, facts, flights, memory, now, operator, origin, pages, ready, send, store};
+use crate::{
+    auth, behind, convert, epochs, facts, flights, memory, now, operator, origin, pages, ready, send, store, tally,
+};
 
 /// What a request needs from beginning to end.
 pub(crate) struct Way {
@@ -63,8 +65,8 @@ pub(crate) fn drive(
         return Driven::Ready(response);
     }
     let head = convert::request_head(&request);
-    if operation(engine.policy(), &head.target.path).is_some() {
-        return Driven::Later(Box::pin(async move { operator::answer(&head, &request, &env, &context).await }));
+    if let Some(asked) = operation(engine.policy(), &head.target.path) {
+        return Driven::Later(Box::pin(async move { operator::answer(asked, &head, &request, &env, &context).await }));
     }
     let asks_who = engine.asks_who(&head.method, &head.target);
     let way = Way { engine, env, context, request, timing: RefCell::default() };
@@ -97,14 +99,21 @@ fn glance(engine: &'static Engine, question: String, env: &Env, context: &Contex
     let mut timing = ServerTiming::default();
     timing.ended(Phase::Memory, now, now);
     delivery.timed(&timing);
-    let AtHand::Again(body, made) = body else { return body.response(&delivery).ok() };
+    let AtHand::Again(body, made) = body else {
+        let response = body.response(&delivery).ok()?;
+        tally::count(&delivery, &timing);
+        return Some(response);
+    };
     let headers = send::headers_again(&delivery, &made).ok()?;
     let (status, body) = (delivery.head.status, &body);
     let until = delivery.good_until(epochs::good_until(&held.found, policy), memory::until(&key), now);
     if let Some(until) = until {
-        ready::keep(&question, &ready::Answer { key: &key, status, headers: &headers, body }, now, until);
+        let counter = tally::place(&delivery, &timing);
+        ready::keep(&question, &ready::Answer { key: &key, status, headers: &headers, body, counter }, now, until);
     }
-    convert::with_headers(status, &headers, body).ok()
+    let response = convert::with_headers(status, &headers, body).ok()?;
+    tally::count(&delivery, &timing);
+    Some(response)
 }
 
 impl Way {
@@ -118,7 +127,10 @@ impl Way {
 
     fn received(&self, received: Received<'static>) -> Step {
         match received {
-            Received::Refuse(delivery) => Step::Ready(convert::response(&delivery, None)),
+            Received::Refuse(delivery) => {
+                tally::count(&delivery, &self.timing.borrow());
+                Step::Ready(convert::response(&delivery, None))
+            }
             Received::Pass(fetch) => Step::Pass(fetch),
             Received::Lookup(lookup) => self.remembered(lookup),
         }
@@ -151,7 +163,7 @@ impl Way {
     fn deliver(&self, mut delivery: Delivery, held: Held) -> Step {
         match send::at_once(&delivery, &held) {
             Some(body) => {
-                delivery.timed(&self.timing.borrow());
+                self.timed(&mut delivery);
                 Step::Ready(body.response(&delivery))
             }
             None => Step::Deliver(delivery, held),
@@ -237,7 +249,10 @@ impl Way {
         self.took(Phase::Origin, since);
         match answer {
             // A WebSocket: the runtime's own response carries it, and no other can.
-            Some(answer) if answer.head.status == 101 => Ok(answer.response),
+            Some(answer) if answer.head.status == 101 => {
+                tally::count(&conclusion.delivery, &self.timing.borrow());
+                Ok(answer.response)
+            }
             answer => send::concluded(self, conclusion, Held::nothing(), answer).await,
         }
     }
@@ -279,8 +294,10 @@ impl Way {
         self.timing.borrow_mut().ended(phase, since, now());
     }
 
+    /// Says where the time went, and counts: an answer is sent once.
     pub(crate) fn timed(&self, delivery: &mut Delivery) {
         delivery.timed(&self.timing.borrow());
+        tally::count(delivery, &self.timing.borrow());
     }
 }
 

@@ -43,7 +43,7 @@ export async function keep(url, text, seconds) {
 "#)]
 extern "C" {
     /// What an object answers to a question.
-    fn call(namespace: &JsValue, object: &str, question: &str) -> Promise;
+    pub(crate) fn call(namespace: &JsValue, object: &str, question: &str) -> Promise;
     /// A text in the data centre's store.
     fn find(url: &str) -> Promise;
     fn keep(url: &str, text: &str, seconds: f64) -> Promise;

@@ -2,8 +2,9 @@
 //!
 //! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
 //! `send`, `slices` and `pages` put bodies together. `store` is the Workers Cache API, `memory` stands before it, and `ready`
-//! before that; `cleaning` has lists go when their time is over; `flights` is where requests wait for one another, `origin` the way to the origin, `auth` verifies
-//! credentials with `token` and `issuer`, `epochs` knows what was purged, `operator` has something purged, `convert` turns the runtime's objects
+//! before that; `cleaning` has lists go when their time is over; `flights` is where requests wait for one another, `origin`
+//! the way to the origin, `auth` verifies credentials with `token` and `issuer`, `epochs` knows what was purged, `operator`
+//! has something purged and says what was counted, which `tally` does, `convert` turns the runtime's objects
 //! into the core's data and back.
 
 #[path = "../../shared/allocator.rs"]
@@ -32,6 +33,7 @@ mod send;
 mod sink;
 mod slices;
 mod store;
+mod tally;
 mod token;
 
 use std::sync::OnceLock;
@@ -76,7 +78,9 @@ fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let policy = Policy::decode(include_bytes!(concat!(env!("OUT_DIR"), "/policy.bin")));
-        Engine::new(policy.expect("the build script compiled this policy"), Tier::Edge)
+        let policy = policy.expect("the build script compiled this policy");
+        tally::begin(&policy);
+        Engine::new(policy, Tier::Edge)
     })
 }
 

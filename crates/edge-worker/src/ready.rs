@@ -15,7 +15,16 @@ extern "C" {
     #[wasm_bindgen(js_name = begin)]
     fn tell(names: &Array, seen_field: &str, seen_cookie: &str, bytes: f64);
     #[wasm_bindgen(js_name = keep)]
-    fn take(question: &str, key: &str, status: u16, headers: &Headers, body: &Uint8Array, since: f64, until: f64);
+    fn take(
+        question: &str,
+        key: &str,
+        status: u16,
+        headers: &Headers,
+        body: &Uint8Array,
+        since: f64,
+        until: f64,
+        counter: u32,
+    );
     #[wasm_bindgen(js_name = forget)]
     fn drop_of(key: &str);
     /// Forgets every answer.
@@ -36,12 +45,14 @@ pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) headers: &'a Headers,
     pub(crate) body: &'a Uint8Array,
+    /// Where it counts.
+    pub(crate) counter: u32,
 }
 
 /// Keeps the answer to `question` that was given at `now`.
 pub(crate) fn keep(question: &str, answer: &Answer<'_>, now: Timestamp, until: Timestamp) {
     let (since, until) = (now.as_millis() as f64, until.as_millis() as f64);
-    take(question, answer.key.as_str(), answer.status, answer.headers, answer.body, since, until);
+    take(question, answer.key.as_str(), answer.status, answer.headers, answer.body, since, until, answer.counter);
 }
 
 /// Forgets the answers that were made of what is stored under `key`.

@@ -79,7 +79,9 @@ pub(crate) async fn send(
             convert::response(&delivery, Some(body))
         }
         Err(failure) => {
+            let class = delivery.class;
             let mut delivery = Delivery::failed_in_part(failure, Tier::Edge);
+            delivery.class = class;
             way.took(Phase::Origin, since);
             way.timed(&mut delivery);
             convert::response(&delivery, None)
@@ -201,7 +203,7 @@ impl Source {
         let copy = plan.and_then(|plan| Some((plan, answer.response.clone().ok()?)));
         let storing = async move {
             let stored = match copy {
-                Some((plan, copy)) => store::put(&plan, engine().policy(), HeldBody::Response(copy)).await,
+                Some((plan, copy)) => store::put(&plan, engine().policy(), HeldBody::Response(copy), false).await,
                 None => false,
             };
             if let Some(lead) = lead {

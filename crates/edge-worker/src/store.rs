@@ -17,7 +17,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, WritableStream};
 
 use crate::runtime::{Result, in_time, report_thrown};
-use crate::{cleaning, convert, memory};
+use crate::{cleaning, convert, memory, tally};
 
 /// Bodies up to this length are read before they are stored, in bytes: as long as a slice usually is.
 const READ_FIRST: u64 = 2 << 20;
@@ -74,8 +74,8 @@ pub(crate) async fn get_part(key: &CacheKey, policy: &Policy, range: ByteRange) 
     }
 }
 
-/// Stores `body` as `plan` says, and tells whether it worked.
-pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool {
+/// Stores `body` as `plan` says, and tells whether it worked. `replaces`: there is something under that key.
+pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody, replaces: bool) -> bool {
     memory::forget(&plan.key);
     // What is stored stays where nothing came to take its place.
     let body = match (body, plan.length()) {
@@ -106,6 +106,9 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
     match stored {
         Ok(()) => {
             cleaning::watch(plan, policy);
+            if !replaces {
+                tally::put(&plan.class, plan.length().unwrap_or_default());
+            }
             true
         }
         Err(error) => {

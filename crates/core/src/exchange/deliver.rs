@@ -128,7 +128,7 @@ pub(super) fn failure_in_part(failure: FetchFailure, tier: Tier, status: CacheSt
     let mut head = ResponseHead { status: code, fields: plain_text() };
     head.fields.set("cache-status", status.member(tier.cache_name()));
     let body = Body::Text([text, "\n"].concat());
-    Delivery { head, body, status, served: Served::Failed, is_repeatable: false, same_until: None }
+    Delivery { head, body, status, served: Served::Failed, class: None, is_repeatable: false, same_until: None }
 }
 
 const fn gateway(failure: FetchFailure, tier: Tier) -> (u16, &'static str) {
@@ -319,7 +319,8 @@ fn close(context: &Context<'_>, mut head: ResponseHead, body: Body, status: Cach
         status.write(line, context.rules.tier.cache_name());
     });
     let body = if context.request.method == "HEAD" { Body::Empty } else { body };
-    Delivery { head, body, status, served, is_repeatable: false, same_until: None }
+    let class = context.class.filter(|_| context.rules.tier.is_shared()).and_then(|class| context.rules.place(class));
+    Delivery { head, body, status, served, class, is_repeatable: false, same_until: None }
 }
 
 /// What the policy writes over the origin's own word.

@@ -145,6 +145,8 @@ pub struct Delivery {
     pub status: CacheStatus,
     /// The same in one word, for people.
     pub served: Served,
+    /// The place of its class among those of the policy, for counters: at the edge, where there is one.
+    pub class: Option<u16>,
     /// Whether every other delivery of the same entry has the same head, but for the fields in [`CHANGING`]. A tier may
     /// keep what it made of it.
     pub is_repeatable: bool,

@@ -51,6 +51,12 @@ impl ServerTiming {
         }
     }
 
+    /// Whether there was such a phase.
+    #[must_use]
+    pub fn has(&self, phase: Phase) -> bool {
+        self.0.iter().any(|(known, _)| *known == phase)
+    }
+
     /// The field's value; `None` when there was no phase.
     #[must_use]
     pub fn write(&self) -> Option<String> {

@@ -3,6 +3,12 @@
 use super::{BASE, escape};
 use crate::text;
 
+/// Name of the object that adds up what is counted, for the policy called `namespace`: `videomi:statistics`.
+#[must_use]
+pub fn statistics(namespace: &str) -> String {
+    [&escape(namespace), ":statistics"].concat()
+}
+
 /// How many objects hold the epochs. Another number gives every object another name: the new ones know nothing of what
 /// the old ones held, and so count what is older than they are as purged.
 pub const SHARDS: usize = 16;

@@ -12,7 +12,15 @@ const UNWISE_LEEWAY: DeltaSeconds = DeltaSeconds::new(300);
 const LONGEST_MEMORY: DeltaSeconds = DeltaSeconds::new(600);
 const LONGEST_TIMEOUT: DeltaSeconds = DeltaSeconds::new(20);
 /// Bindings of the edge that are no keys.
-const TAKEN: [&str; 5] = ["ORIGIN", "ORIGIN_URL", "EPOCHS", "TIERCEL_OPERATOR_TOKEN", "CLOUDFLARE_PURGE_TOKEN"];
+const TAKEN: [&str; 7] = [
+    "ORIGIN",
+    "ORIGIN_URL",
+    "EPOCHS",
+    "STATS",
+    "TIERCEL_ANALYTICS",
+    "TIERCEL_OPERATOR_TOKEN",
+    "CLOUDFLARE_PURGE_TOKEN",
+];
 
 /// The compiled form.
 pub(super) fn compile(doc: &IdentityDoc, findings: &mut Findings) -> Identity {

@@ -94,7 +94,7 @@ pub enum TokenDoc {
 }
 
 /// What operators and webhooks may ask of the edge itself, with the edge's secret `TIERCEL_OPERATOR_TOKEN` as a bearer
-/// token: `POST <path>/purge`.
+/// token: `POST <path>/purge`, `GET <path>/stats`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OperatorsDoc {
