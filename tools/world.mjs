@@ -5,13 +5,14 @@
 //
 // Prints one line of JSON on stdout when everything answers:
 //   {"ready":true, "url":…, "edges":[{"colo":0,"isolate":0,"url":…}], "controlUrl":…, "originUrl":…,
-//    "peers":{name: url}}
+//    "spotifyUrl":…, "peers":{name: url}}
 // Says everything else on stderr. Ends, and ends workerd, when stdin closes or on SIGTERM and SIGINT.
 
 import { configure } from "./world/config.mjs";
 import { openControl } from "./world/control.mjs";
 import { edgeName, edgeWorkers } from "./world/edge.mjs";
 import { migrate, ORIGIN, originWorker, seed } from "./world/origin.mjs";
+import { openSpotify, originVars } from "../demo/spotify/server.mjs";
 import { quietly } from "./world/log.mjs";
 import { peerName, peerWorkers } from "./world/peers.mjs";
 
@@ -36,6 +37,11 @@ try {
 
 async function start(config) {
   const { Miniflare } = await import("miniflare");
+  const spotify = config.spotify && (await openSpotify({ host: config.host, port: config.spotify.port }));
+  if (spotify) {
+    closers.push(spotify.close);
+    config.origin.vars = { ...originVars(spotify.url), ...config.origin.vars };
+  }
   const workers = [...(await edgeWorkers(config)), ...(await peerWorkers(config))];
   if (config.origin) workers.push(await originWorker(config));
   const miniflare = new Miniflare({
@@ -59,10 +65,11 @@ async function start(config) {
   }
   const peers = {};
   for (const { name } of config.peers) peers[name] = (await miniflare.unsafeGetDirectURL(peerName(name))).origin;
-  const control = await openControl(config, miniflare);
+  const control = await openControl(config, miniflare, spotify);
   closers.push(control.close);
   const ready = { ready: true, url: edges[0].url, edges, controlUrl: control.url, peers };
   if (config.origin) ready.originUrl = (await miniflare.unsafeGetDirectURL(ORIGIN)).origin;
   else if (config.edge.originUrl) ready.originUrl = config.edge.originUrl;
+  if (spotify) ready.spotifyUrl = spotify.url;
   console.log(JSON.stringify(ready));
 }

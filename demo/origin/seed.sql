@@ -1,5 +1,5 @@
 -- The demo's library: two users and their files, whose bytes demo/media/manifest.json lists.
--- Run on a fresh database after migrations/0001_schema.sql. Running it again starts the library anew.
+-- Run on a fresh database after all migrations. Running it again starts the library anew.
 -- Sizes are those of the files in demo/media: demo/origin/tests checks that they agree.
 
 -- And, by their foreign keys, all that is theirs.
@@ -53,3 +53,12 @@ INSERT INTO ratings (file_id, user_id, score, rated_at) VALUES
 INSERT INTO watch_progress (user_id, file_id, seconds, updated_at) VALUES
   ('abc123', 'v_northern_c41d', 3.5, 1776589200000),
   ('abc123', 'm_orbit_68ca', 6.25, 1776589260000);
+
+-- Ada's account at the stand-in for Spotify (demo/spotify), which takes any refresh token of this form.
+INSERT INTO connections (user_id, platform, account_id, account_name, access_token, refresh_token, expires_at, connected_at) VALUES
+  ('abc123', 'spotify', 'listener', 'Listener', '', 'refresh-listener-0-seed-0', 0, 1776589200000);
+
+INSERT INTO selected_artists (user_id, artist_id, selected_at) VALUES
+  ('abc123', 'RQPF6kHggELcJF56uSDru5', 1776589500000),
+  ('abc123', 'iDFb8qCF8lEG6Zn0h0j2f3', 1776589560000),
+  ('abc123', 'K6n0mTOnvkYEjfNmjFWY05', 1776589620000);

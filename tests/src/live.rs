@@ -26,6 +26,23 @@ pub fn videomi_edge() -> PathBuf {
     built("TIERCEL_DIST", "dist", "cargo xtask build --only edge")
 }
 
+/// The demo's origin: `$TIERCEL_DIST/demo/origin`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn demo_origin() -> PathBuf {
+    let dist = std::env::var_os("TIERCEL_DIST").map_or_else(|| PathBuf::from("dist"), PathBuf::from);
+    let origin = root().join(dist).join("demo/origin");
+    let how = "cargo xtask build --only origin";
+    assert!(
+        origin.join("index.js").is_file(),
+        "{} holds no origin; run `{how}`, or set TIERCEL_DIST",
+        origin.display()
+    );
+    origin
+}
+
 /// The edge of policies/http.json: `$TIERCEL_DIST_HTTP/edge`.
 ///
 /// # Panics
@@ -83,6 +100,8 @@ pub struct World {
     pub origin: Origin,
     /// The isolates of the edge, one after the other.
     pub edges: Vec<String>,
+    /// Where the stand-in for Spotify is, in a world that has one.
+    spotify: Option<String>,
     /// What the world's clock is ahead of the machine's, in milliseconds.
     ahead: i64,
 }
@@ -159,6 +178,22 @@ impl World {
         Self::begin(colos, &json!({ "dir": dir, "isolates": isolates }), origin)
     }
 
+    /// Starts the edge in `dir` with so many isolates in front of the demo's origin, with its library and the stand-in for
+    /// Spotify: Ada is `abc123` and connected, Bob is `bob7` and not. No request reaches [`Self::origin`].
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn demo(dir: &Path, isolates: usize) -> Self {
+        let config = json!({
+            "edge": { "dir": dir, "isolates": isolates, "vars": { "JWT_SECRET": jwt::SECRET } },
+            "origin": { "dir": demo_origin(), "vars": { "JWT_SECRET": jwt::SECRET }, "seed": true },
+            "spotify": {},
+            "clock": true,
+        });
+        Self::run(&config, Origin::start(echo))
+    }
+
     /// The same with settings of the edge of your own; tools/world/config.mjs lists them.
     ///
     /// # Panics
@@ -192,6 +227,11 @@ impl World {
         for (name, value) in edge.as_object().into_iter().flatten() {
             config["edge"][name] = value.clone();
         }
+        Self::run(&config, origin)
+    }
+
+    /// Starts what `config` says; tools/world/config.mjs says what it may.
+    fn run(config: &Value, origin: Origin) -> Self {
         let node = std::env::var_os("NODE").unwrap_or_else(|| "node".into());
         let mut child = Command::new(node)
             .arg(root().join("tools/world.mjs"))
@@ -219,7 +259,8 @@ impl World {
             .build()
             .into();
         let stdin = child.stdin.take();
-        Self { child, stdin, agent, control: text(&ready["controlUrl"]), origin, edges, ahead: 0 }
+        let spotify = ready["spotifyUrl"].as_str().map(str::to_owned);
+        Self { child, stdin, agent, control: text(&ready["controlUrl"]), origin, edges, spotify, ahead: 0 }
     }
 
     /// Sends a request to the first isolate. Fields are lines, `Name: value`.
@@ -445,11 +486,51 @@ impl World {
         all.iter().map(|kept| (text(kept, "url"), text(kept, "body"))).collect()
     }
 
+    /// Turns a switch of the stand-in for Spotify, such as `revoke`; demo/spotify/control.mjs lists them.
+    ///
+    /// # Panics
+    /// When there is no such switch, or no stand-in.
+    pub fn spotify(&self, switch: &str, told: &Value) {
+        self.ask(&format!("{}/control/{switch}", self.spotify_url()), told);
+    }
+
+    /// How often Spotify was asked for anything since `forget`.
+    ///
+    /// # Panics
+    /// When there is no stand-in.
+    #[must_use]
+    pub fn spotify_calls(&self) -> u64 {
+        let url = format!("{}/control/calls", self.spotify_url());
+        let said = self.agent.get(url).call().expect("the stand-in answers").body_mut().read_to_string();
+        let said: Value = serde_json::from_str(&said.expect("its answer is text")).expect("its answer is JSON");
+        said["total"].as_u64().expect("a number")
+    }
+
+    /// A code that Spotify gives to whoever comes back to `redirect_uri`, as it does to a browser.
+    ///
+    /// # Panics
+    /// When there is no stand-in.
+    #[must_use]
+    pub fn spotify_code(&self, redirect_uri: &str) -> String {
+        let client = "response_type=code&client_id=videomi-demo";
+        let url = format!("{}/authorize?{client}&redirect_uri={redirect_uri}", self.spotify_url());
+        let answer = self.agent.get(url).call().expect("the stand-in answers");
+        let back = answer.headers().get("location").and_then(|back| back.to_str().ok()).expect("it redirects");
+        back.split_once("code=").expect("there is a code").1.to_owned()
+    }
+
+    fn spotify_url(&self) -> &str {
+        self.spotify.as_deref().expect("this world has a stand-in for Spotify")
+    }
+
     fn tell(&self, what: &str, told: &Value) -> Value {
-        let url = format!("{}/{what}", self.control);
+        self.ask(&format!("{}/{what}", self.control), told)
+    }
+
+    fn ask(&self, url: &str, told: &Value) -> Value {
         let mut answer = self.agent.post(url).send(told.to_string()).expect("the control server answers");
         let said = answer.body_mut().read_to_string().expect("the control server's answer is text");
-        assert_eq!(answer.status(), 200, "{told}: {said}");
+        assert_eq!(answer.status(), 200, "{url} {told}: {said}");
         serde_json::from_str(&said).expect("the control server's answer is JSON")
     }
 }

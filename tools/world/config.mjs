@@ -18,6 +18,8 @@ const defaults = {
   edge: { dir: "dist/edge", vars: {}, originUrl: null, bound: false, isolates: 1 },
   /** The demo's origin, or null: { dir, assetsDir, vars, migrationsDir, seed }. */
   origin: null,
+  /** A stand-in for Spotify, for the demo's origin: { port }, 0 or one that is taken for a free port; or null. */
+  spotify: null,
   /** Whether the Workers' clock can be set through the control server. */
   clock: false,
   /** How many data centres, each with its own cache. */
@@ -39,6 +41,10 @@ export async function configure(argument) {
     const { dir } = config.origin;
     if (!dir) throw new Error("`origin.dir` is missing");
     config.origin = { vars: {}, assetsDir: null, migrationsDir: path.join(dir, "migrations"), seed: false, ...config.origin };
+  }
+  if (config.spotify) {
+    if (!config.origin) throw new Error("`spotify` is for the demo's `origin`, and there is none");
+    config.spotify = { port: 0, ...config.spotify };
   }
   for (const dir of [config.edge.dir, config.origin?.dir].filter(Boolean)) {
     if (!existsSync(path.join(dir, "index.js"))) throw new Error(`${dir} holds no bundle; run \`cargo xtask build\``);

@@ -23,7 +23,7 @@ class Refusal extends Error {
   }
 }
 
-export async function openControl(config, miniflare) {
+export async function openControl(config, miniflare, spotify) {
   const edges = config.edges.map(({ colo, isolate }) => edgeName(colo, isolate));
   let offsetMs = 0;
   let stoppedAt = null;
@@ -54,6 +54,7 @@ export async function openControl(config, miniflare) {
       else throw new Refusal(400, "say advance_seconds, set_ms or stop");
       const clocks = config.origin ? [...edges, ORIGIN] : edges;
       const [first] = await Promise.all(clocks.map((name) => tell(name, { offset_ms: offsetMs, stopped_at: stoppedAt })));
+      if (spotify) spotify.control.offsetMs = first.now_ms - Date.now();
       return { now_ms: first.now_ms };
     },
     "POST /origin": ({ down }) => {

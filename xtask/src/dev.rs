@@ -80,6 +80,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                     "dir": dist.join("demo/origin"), "assetsDir": dist.join("demo/web"),
                     "vars": { "JWT_SECRET": DEMO_SECRET }, "seed": true,
                 },
+                // Beside the page, and there again after a restart: what is stored names its pictures.
+                "spotify": { "port": args.port.saturating_add(1) },
             })
         }
     };
@@ -119,6 +121,7 @@ fn demo_banner(ready: &Value) {
   What to try
     · reload: thumbnails come from the Service Worker, lists from IndexedDB, and nothing reaches the origin
     · upload or delete a file: the list is new at once, in every tab
+    · Artists: they come from a stand-in for Spotify, whose switches are at {spotify}
     · stop this server, or go offline in the developer tools: the page still works
     · curl -si {url}/api/ratings/top10 | grep -i cache
 
@@ -129,6 +132,7 @@ fn demo_banner(ready: &Value) {
         link = paint(url, "1;4;36"),
         origin = address(ready, "originUrl"),
         control = address(ready, "controlUrl"),
+        spotify = address(ready, "spotifyUrl"),
     ));
 }
 

@@ -3,9 +3,10 @@
 use crate::respond::Failure;
 use crate::session::{self, Session};
 use js_sys::futures::JsFuture;
+use js_sys::{Function, Promise};
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsCast;
-use worker::{D1Database, Env};
+use wasm_bindgen::{JsCast, JsValue};
+use worker::{Context, D1Database, Env};
 
 /// The longest JSON body that a route reads, in bytes.
 const MAX_JSON_BYTES: usize = 64 * 1024;
@@ -27,6 +28,7 @@ pub(crate) enum Verb {
 pub(crate) struct Call {
     request: web_sys::Request,
     env: Env,
+    context: Context,
     url: web_sys::Url,
     method: String,
 }
@@ -34,11 +36,11 @@ pub(crate) struct Call {
 impl Call {
     /// # Errors
     /// 400 when the URL cannot be read.
-    pub(crate) fn new(request: web_sys::Request, env: Env) -> Result<Self, Failure> {
+    pub(crate) fn new(request: web_sys::Request, env: Env, context: Context) -> Result<Self, Failure> {
         let url =
             web_sys::Url::new(&request.url()).map_err(|_| Failure::bad_request("the request's URL is malformed"))?;
         let method = request.method();
-        Ok(Self { request, env, url, method })
+        Ok(Self { request, env, context, url, method })
     }
 
     pub(crate) fn request(&self) -> &web_sys::Request {
@@ -147,6 +149,24 @@ impl Call {
         self.header("Content-Length")?.parse().ok()
     }
 
+    /// A variable or secret of this Worker; `None` where it is absent or empty.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        let value = self.env.var(name).ok()?.to_string();
+        Some(value).filter(|value| !value.is_empty())
+    }
+
+    /// Has this request go on when its client has gone away, until the value is dropped: for what must not be left half
+    /// done. (The platform otherwise ends it; workerd alone does not.)
+    pub(crate) fn outlive_client(&self) -> Outliving {
+        let mut end = None;
+        let promise = Promise::new(&mut |resolve, _| end = Some(resolve));
+        self.context.wait_until(async move {
+            // It never rejects.
+            let _ = JsFuture::from(promise).await;
+        });
+        Outliving(end)
+    }
+
     /// The verified session of this request.
     ///
     /// # Errors
@@ -161,6 +181,18 @@ impl Call {
 
     pub(crate) fn media(&self) -> Result<worker::Bucket, Failure> {
         Ok(self.env.bucket("MEDIA")?)
+    }
+}
+
+/// A request that ends when its work does.
+pub(crate) struct Outliving(Option<Function>);
+
+impl Drop for Outliving {
+    fn drop(&mut self) {
+        if let Some(end) = &self.0 {
+            // It cannot throw: it is the resolving function of a promise.
+            let _ = end.call0(&JsValue::UNDEFINED);
+        }
     }
 }
 

@@ -2,13 +2,20 @@
 
 use crate::respond::Failure;
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement};
 
 /// A statement with its parameters bound.
 pub(crate) fn statement(db: &D1Database, sql: &str, parameters: &[JsValue]) -> Result<D1PreparedStatement, Failure> {
     Ok(db.prepare(sql).bind(parameters)?)
+}
+
+/// The row of `RETURNING 1 AS one`.
+#[derive(Deserialize)]
+pub(crate) struct One {
+    #[expect(dead_code, reason = "that there is a row says it all")]
+    one: u8,
 }
 
 /// All rows of a query.

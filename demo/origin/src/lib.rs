@@ -4,18 +4,21 @@
 //! validators and careful `Cache-Control` headers, and works with no cache in front of it.
 //! Nothing here knows of Tiercel.
 //!
-//! Bindings: `DB` (D1), `MEDIA` (R2), `ASSETS` (the web app's files, optional) and the
-//! secret `JWT_SECRET`.
+//! Bindings: `DB` (D1), `MEDIA` (R2), `ASSETS` (the web app's files, optional), the
+//! secret `JWT_SECRET` and, for artists, `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET`.
 
+mod artists;
 mod assets;
 mod auth;
 mod call;
 mod condition;
+mod connection;
 mod db;
 mod files;
 mod library;
 mod media;
 mod placeholder;
+mod platforms;
 mod profile;
 mod progress;
 mod range;
@@ -23,6 +26,7 @@ mod ratings;
 mod respond;
 mod router;
 mod session;
+mod spotify;
 mod stats;
 mod upload;
 mod webcrypto;
@@ -36,8 +40,8 @@ use worker::{Context, Env, Response, event};
 /// Only when the runtime cannot build a response at all; every failure of a route is answered
 /// as JSON with its own status.
 #[event(fetch)]
-pub async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> worker::Result<Response> {
-    let call = match Call::new(request, env) {
+pub async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<Response> {
+    let call = match Call::new(request, env, context) {
         Ok(call) => call,
         Err(failure) => return failure.into_response(),
     };

@@ -5,7 +5,7 @@
 
 use crate::call::Call;
 use crate::respond::{Answer, Failure};
-use crate::{auth, files, profile, progress, ratings, stats, upload};
+use crate::{artists, auth, files, platforms, profile, progress, ratings, stats, upload};
 
 /// Answers the API request for `path`, the decoded segments after `/api`.
 pub(crate) async fn route(call: &Call, path: &[String]) -> Answer {
@@ -20,6 +20,11 @@ pub(crate) async fn route(call: &Call, path: &[String]) -> Answer {
         "ratings" => ratings::route(call, rest).await,
         "stats" => stats::route(call, rest).await,
         "upload" => upload::route(call, rest).await,
+        "user" => match rest {
+            ["artists", rest @ ..] => artists::route(call, rest).await,
+            ["platforms", rest @ ..] => platforms::route(call, rest).await,
+            _ => None,
+        },
         "watch-progress" => progress::route(call, rest).await,
         _ => None,
     };

@@ -100,7 +100,7 @@ describe("what is private", () => {
 
 describe("routing", () => {
   test("an unknown resource is 404, a wrong method 405 with Allow", async () => {
-    for (const path of ["/api", "/api/", "/api/none", "/api/stats/x", "/api/files", "/api/auth", "/api/user/artists", "/api//stats", "/api/%ff"]) {
+    for (const path of ["/api", "/api/", "/api/none", "/api/stats/x", "/api/files", "/api/auth", "/api/user", "/api/user/artist", "/api//stats", "/api/%ff"]) {
       await refused(await get(path), 404);
     }
     const allowed = {
@@ -110,6 +110,12 @@ describe("routing", () => {
       "/api/files/videos/v_sunrise_7f3a": "GET, HEAD, DELETE",
       "/api/files/videos/v_sunrise_7f3a/info": "GET, HEAD, PATCH",
       "/api/ratings/v_sunrise_7f3a": "GET, HEAD, POST",
+      "/api/user/artists": "GET, HEAD",
+      "/api/user/artists/sync": "POST",
+      "/api/user/artists/toggle": "POST",
+      "/api/user/platforms": "GET, HEAD",
+      "/api/user/platforms/connect": "POST",
+      "/api/user/platforms/disconnect": "POST",
       "/api/watch-progress/v_sunrise_7f3a": "GET, HEAD, PUT",
     };
     for (const [path, allow] of Object.entries(allowed)) {

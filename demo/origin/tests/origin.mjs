@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Miniflare, Response } from "miniflare";
 
@@ -22,11 +23,12 @@ export async function seeded(key) {
   return readFile(path.join(media, manifest.find((object) => object.key === key).file));
 }
 
-/** A running origin: its `url`, its `db` and `bucket`, and `stop()`. */
-export async function start() {
+/** A running origin, with more settings where wanted: its `url`, its `db` and `bucket`, the lines of its `log`, and `stop()`. */
+export async function start(vars = {}) {
   if (!existsSync(path.join(dist, "index.js"))) {
     throw new Error(`no origin in ${dist}: run \`cargo xtask build --only origin\` first`);
   }
+  const log = [];
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port: 0,
@@ -36,7 +38,10 @@ export async function start() {
     ],
     modulesRoot: dist,
     compatibilityDate: "2026-04-01",
-    bindings: { JWT_SECRET },
+    bindings: { JWT_SECRET, ...vars },
+    handleRuntimeStdio: (...streams) => {
+      for (const input of streams) createInterface({ input }).on("line", (line) => log.push(line));
+    },
     d1Databases: ["DB"],
     r2Buckets: ["MEDIA"],
     serviceBindings: { ASSETS: staticFiles },
@@ -52,7 +57,7 @@ export async function start() {
       const bytes = new Uint8Array(await readFile(path.join(media, file))).buffer;
       await bucket.put(key, bytes, { httpMetadata: { contentType } });
     }
-    return { url, db, bucket, stop: () => miniflare.dispose() };
+    return { url, db, bucket, log, stop: () => miniflare.dispose() };
   } catch (error) {
     await miniflare.dispose();
     throw error;

@@ -7,10 +7,11 @@
 
 import { follow } from "./release";
 import {
-  open, register, type ClassName, type DataOf, type EventName, type EventParams, type GetOptions, type Params, type Result, type Tiercel,
+  open, register, TiercelError, type ClassName, type DataOf, type EventName, type EventParams, type GetOptions, type MutateArgs, type MutateRequest, type Params, type Result, type Tiercel,
   type WithParams,
 } from "@tiercel/sdk";
 import { record } from "./activity";
+import { ApiError } from "./api";
 import { parseCacheStatus } from "./cache-status";
 import { online } from "./network";
 import { answerOf, verdict, type Answer, type Outcome } from "./tiers";
@@ -32,6 +33,7 @@ const RESOURCE_NAMES: Readonly<Record<string, string>> = {
   "file-info": "Details",
   ratings: "Rating",
   "watch-progress": "Progress",
+  artists: "Artists",
   thumbnail: "Thumbnail",
   media: "Media",
 };
@@ -114,6 +116,26 @@ export class UserCache {
   /** A domain event happened: the policy knows what it makes invalid, here and in other tabs. */
   happened<E extends EventName>(event: E, params: Partial<EventParams<E>> = {}): Promise<void> {
     return this.tiercel.invalidate(event, params);
+  }
+
+  /**
+   * Sends what triggers an event, a POST to `path`, and drops what it makes invalid; `optimistic` is shown meanwhile.
+   * Throws {@link ApiError}.
+   */
+  async change<E extends EventName>(event: E, path: string, request: MutateRequest): Promise<void> {
+    const startedAt = performance.now();
+    const log = (status: number | null): void => record({ kind: "write", method: "POST", path, status, ms: performance.now() - startedAt });
+    try {
+      // That no parameter of the event is required, TypeScript knows of each event but not of all.
+      const { status } = await this.tiercel.mutate(event, ...([request] as unknown as MutateArgs<E>));
+      log(status);
+    } catch (error) {
+      if (!(error instanceof TiercelError)) throw error;
+      log(error.status);
+      if (error.code === "network-failure") online.set(false);
+      const { code = error.code, message = error.message } = (error.body as { error?: { code?: string; message?: string } } | null)?.error ?? {};
+      throw new ApiError(code, error.status, message);
+    }
   }
 
   /** Deletes everything of this user from the device. */

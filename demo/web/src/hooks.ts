@@ -9,9 +9,11 @@ import { createStore, useStore } from "./store";
 export interface Resource<T> {
   readonly reading: Reading<T> | null;
   readonly error: Error | null;
+  /** Why the last read failed, though there may be an older reading. */
+  readonly failure: Error | null;
 }
 
-const NOTHING = { reading: null, error: null };
+const NOTHING = { reading: null, error: null, failure: null };
 
 /** Follows one resource of the policy; `params` is null while it is not wanted yet. */
 export function useResource<C extends ClassName>(cls: C, params: Params<C> | null, label?: string): Resource<Body<C>> {
@@ -26,7 +28,7 @@ export function useResource<C extends ClassName>(cls: C, params: Params<C> | nul
     const stop = new AbortController();
     // Answers may overtake each other; only the youngest question counts.
     let turn = 0;
-    const show = (reading: Reading<Body<C>>): void => setState({ key, reading, error: null });
+    const show = (reading: Reading<Body<C>>): void => setState({ key, reading, error: null, failure: null });
     const read = (): void => {
       const mine = ++turn;
       const current = (): boolean => mine === turn && !stop.signal.aborted;
@@ -42,7 +44,9 @@ export function useResource<C extends ClassName>(cls: C, params: Params<C> | nul
             if (!current()) return;
             const error = cause instanceof Error ? cause : new Error(String(cause));
             // Old data is better than a message in its place.
-            setState((before) => (before.key === key && before.reading !== null ? before : { key, reading: null, error }));
+            setState((before) =>
+              before.key === key && before.reading !== null ? { ...before, failure: error } : { key, reading: null, error, failure: error },
+            );
           },
         );
     };

@@ -5,6 +5,7 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/sign-in.css";
 import "./styles/library.css";
+import "./styles/artists.css";
 import "./styles/tiers.css";
 import "./styles/activity.css";
 import "./styles/dialogs.css";

@@ -16,6 +16,7 @@ declare module "@tiercel/sdk" {
     /** `files` are the ten best, where those were asked for. */
     ratings: Envelope<Rating & { readonly files?: readonly RatedFile[] }>;
     "watch-progress": Envelope<WatchProgress | null>;
+    artists: Envelope<ArtistList>;
   }
 }
 
@@ -72,4 +73,37 @@ export interface RatedFile extends Rating {
 
 export interface WatchProgress {
   readonly seconds: number;
+}
+
+/** An artist that the user listens to or follows. */
+export interface Artist {
+  readonly id: string;
+  readonly name: string;
+  /** 0 to 100. */
+  readonly score: number;
+  /** A square picture's URL. */
+  readonly image: string | null;
+  readonly genres: readonly string[];
+  /** The place in each of Spotify's ranges, from 1. */
+  readonly ranks: Readonly<Record<"short_term" | "medium_term" | "long_term", number | null>>;
+  readonly followed: boolean;
+  readonly selected: boolean;
+}
+
+export interface Pagination {
+  readonly total: number;
+  /** Counted from 0. */
+  readonly page: number;
+  readonly limit: number;
+  readonly has_more: boolean;
+}
+
+/** The artists, the highest score first: all of them, or a page where `pagination` says which. */
+export interface ArtistList {
+  readonly artists: readonly Artist[];
+  readonly connected: boolean;
+  readonly pagination?: Pagination;
+  /** Where a cache keeps the list: how good it is. `fallback_revoked` stands in while the connection is revoked. */
+  readonly cache_status?: "fresh" | "stale" | "fallback_revoked";
+  readonly warning?: string;
 }

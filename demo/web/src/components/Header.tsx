@@ -2,21 +2,22 @@ import { activity } from "../activity";
 import { useOnline } from "../network";
 import { signOut, useSignedIn } from "../session";
 import { useStore } from "../store";
-import { CATEGORIES, CATEGORY_NAMES, type Category } from "../types";
+import { CATEGORIES, CATEGORY_NAMES } from "../types";
+import type { View } from "./Shell";
 import { UploadButton } from "./Uploads";
-import { GridIcon, ImageIcon, LayersIcon, Logo, MusicIcon, PulseIcon, SignOutIcon, VideoIcon } from "./icons";
+import { ArtistIcon, GridIcon, ImageIcon, LayersIcon, Logo, MusicIcon, PulseIcon, SignOutIcon, VideoIcon } from "./icons";
 
 const CATEGORY_ICONS = { videos: VideoIcon, images: ImageIcon, music: MusicIcon } as const;
 
 interface HeaderProps {
-  category: Category | null;
+  view: View;
   panel: boolean;
   onPanel: (open: boolean) => void;
   inspector: boolean;
   onInspector: (open: boolean) => void;
 }
 
-export function Header({ category, panel, onPanel, inspector, onInspector }: HeaderProps) {
+export function Header({ view, panel, onPanel, inspector, onInspector }: HeaderProps) {
   const { user } = useSignedIn();
   const online = useOnline();
   const count = useStore(activity).length;
@@ -26,17 +27,20 @@ export function Header({ category, panel, onPanel, inspector, onInspector }: Hea
         <Logo /> <span>Videomi</span>
       </a>
       <nav className="tabs" aria-label="Categories">
-        <a href="#" aria-current={category === null ? "page" : undefined}>
+        <a href="#" aria-current={view.category === null ? "page" : undefined}>
           <GridIcon size={18} /> All
         </a>
         {CATEGORIES.map((each) => {
           const Icon = CATEGORY_ICONS[each];
           return (
-            <a key={each} href={`#${each}`} aria-current={category === each ? "page" : undefined}>
+            <a key={each} href={`#${each}`} aria-current={view.category === each ? "page" : undefined}>
               <Icon size={18} /> {CATEGORY_NAMES[each]}
             </a>
           );
         })}
+        <a href="#artists" aria-current={view.category === "artists" ? "page" : undefined}>
+          <ArtistIcon size={18} /> Artists
+        </a>
       </nav>
       <div className="header-actions">
         <UploadButton disabled={!online} />

@@ -2,6 +2,7 @@ import { useState, useSyncExternalStore } from "react";
 import { useRemembered } from "../hooks";
 import { CATEGORIES, type Category, type MediaFile } from "../types";
 import { ActivityPanel } from "./ActivityPanel";
+import { Artists } from "./Artists";
 import { DeleteDialog, RenameDialog } from "./FileDialogs";
 import { Header } from "./Header";
 import { Inspector } from "./Inspector";
@@ -25,8 +26,11 @@ export interface FileActions {
   remove(file: MediaFile): void;
 }
 
-/** The category is in the address, so that back, forward and bookmarks work. */
-function useCategory(): Category | null {
+/** What is shown: files of a category (null for all), or a page of artists, counted from 0. */
+export type View = { readonly category: Category | null } | { readonly category: "artists"; readonly page: number };
+
+/** The view is in the address, so that back, forward and bookmarks work: `#music`, `#artists/2`. */
+function useView(): View {
   const hash = useSyncExternalStore(
     (listener) => {
       window.addEventListener("hashchange", listener);
@@ -34,12 +38,14 @@ function useCategory(): Category | null {
     },
     () => location.hash.slice(1),
   );
-  return CATEGORIES.find((category) => category === hash) ?? null;
+  const [name, page] = hash.split("/");
+  if (name === "artists") return { category: name, page: Math.max(0, Math.floor(Number(page ?? 1)) - 1) || 0 };
+  return { category: CATEGORIES.find((category) => category === hash) ?? null };
 }
 
 /** The page of a signed-in user. */
 export function Shell() {
-  const category = useCategory();
+  const view = useView();
   const [panel, setPanel] = useRemembered("videomi:activity", window.matchMedia("(min-width: 1100px)").matches);
   const [inspector, setInspector] = useState(false);
   const [opened, setOpened] = useState<Opened | null>(null);
@@ -58,11 +64,17 @@ export function Shell() {
         <button type="button" className="skip" onClick={() => document.getElementById("library")?.focus()}>
           Skip to the library
         </button>
-        <Header category={category} panel={panel} onPanel={setPanel} inspector={inspector} onInspector={setInspector} />
+        <Header view={view} panel={panel} onPanel={setPanel} inspector={inspector} onInspector={setInspector} />
         <main className="content">
-          <StatsTiles />
-          {category === null && <TopStrip onOpen={actions.open} />}
-          <Library category={category} actions={actions} />
+          {view.category === "artists" ? (
+            <Artists page={view.page} />
+          ) : (
+            <>
+              <StatsTiles />
+              {view.category === null && <TopStrip onOpen={actions.open} />}
+              <Library category={view.category} actions={actions} />
+            </>
+          )}
         </main>
         {panel && <ActivityPanel onClose={() => setPanel(false)} />}
       </div>

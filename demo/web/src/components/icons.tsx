@@ -22,6 +22,11 @@ function icon(content: ReactNode, filled = false) {
   };
 }
 
+export const CheckIcon = icon(<path d="m5 12.500 4.700 4.700L19 7.500" />);
+export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
+export const LinkIcon = icon(<path d="M10 14a4 4 0 0 0 5.700 0l3.100-3.100a4 4 0 0 0-5.700-5.700L12 6.300M14 10a4 4 0 0 0-5.700 0l-3.100 3.100a4 4 0 0 0 5.700 5.700L12 17.700" />);
+export const WarningIcon = icon(<path d="M12 9.500v4M12 16.800h.01M10.600 4.300 2.900 17.600A1.600 1.600 0 0 0 4.300 20h15.400a1.600 1.600 0 0 0 1.400-2.400L13.400 4.300a1.600 1.600 0 0 0-2.800 0z" />);
+export const ArtistIcon = icon(<path d="M12 12a4.200 4.200 0 1 0 0-8.400 4.200 4.200 0 0 0 0 8.400zM4 20.500c.6-3.800 3.900-6 8-6s7.400 2.200 8 6" />);
 export const PlayIcon = icon(<path d="M7 4.8c0-1 1.100-1.600 2-1.100l11 6.900c.8.500.8 1.700 0 2.200l-11 6.900c-.9.500-2-.1-2-1.100z" transform="translate(-.5 .3)" />, true);
 export const PauseIcon = icon(<path d="M7 4.500h3.200v15H7zM13.800 4.500H17v15h-3.200z" />, true);
 export const StarIcon = icon(<path d="m12 2.800 2.800 5.900 6.400.8-4.700 4.500 1.200 6.400-5.700-3.100-5.700 3.100 1.200-6.400L2.800 9.500l6.400-.8z" />, true);
