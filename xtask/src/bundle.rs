@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tiercel_core::{
+    engine::Tier,
     key::{LAST_CLIENT, client_url},
     policy::{
         Policy,
@@ -49,7 +50,7 @@ pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result
 /// # Errors
 /// Those of the tools.
 pub(crate) fn service_worker_wasm(workspace: &Workspace, policy: &Path, compiled: &Policy) -> Result<PathBuf> {
-    wasm::build_bare(workspace, "tiercel-sw", policy, needs_origin_rules(compiled).then_some("origin-rules"))
+    wasm::build_bare(workspace, "tiercel-sw", policy, origin_rules(compiled, Tier::ServiceWorker))
 }
 
 /// The Service Worker: one classic script with the wasm inside, that keeps the app of the manifest.
@@ -88,8 +89,9 @@ fn deflate(from: &Path, to: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init)?;
+pub(crate) fn sdk(workspace: &Workspace, policy: &Path, compiled: &Policy, out: &Path) -> Result<Vec<PathBuf>> {
+    let feature = origin_rules(compiled, Tier::Sdk);
+    let bound = wasm::build(workspace, "tiercel-sdk", policy, feature, "tiercel_sdk", Loading::Init)?;
     step("tiercel-sdk: npm package", || {
         let facade = workspace.path("crates/client-sdk/js");
         ensure!(facade.join("package.json").is_file(), "the SDK has no {}/package.json", facade.display());
@@ -128,7 +130,7 @@ pub(crate) fn web(workspace: &Workspace, wasm: &Path, compiled: &Policy, dist: &
 }
 
 fn worker(workspace: &Workspace, package: &str, source: &Path, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, package, policy, "index", Loading::Import)?;
+    let bound = wasm::build(workspace, package, policy, None, "index", Loading::Import)?;
     step(&format!("{package}: module Worker"), || {
         clear(out)?;
         plain_import(&bound)?;
@@ -136,6 +138,11 @@ fn worker(workspace: &Workspace, package: &str, source: &Path, policy: &Path, ou
         copy(&source.join("wrangler.template.jsonc"), &out.join("wrangler.jsonc"))
     })?;
     Ok(vec![out.join("index.js"), out.join("index_bg.wasm")])
+}
+
+/// The feature that a tier takes where it stores what the origin rules.
+fn origin_rules(compiled: &Policy, tier: Tier) -> Option<&'static str> {
+    needs_origin_rules(compiled, tier).then_some("origin-rules")
 }
 
 /// wasm-bindgen writes the source-phase import of the ES proposal; Workers give a `WebAssembly.Module` for a

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use js_sys::{Array, Function, JsString, Object, Promise, Reflect};
 use tiercel_core::key::Params;
+use tiercel_core::text;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
@@ -114,7 +115,8 @@ pub(crate) fn params(value: &JsValue) -> Result<Params, Failure> {
             continue;
         }
         let Some(value) = text(&value) else {
-            let message = format!("The parameter `{name}` must be a string of well-formed Unicode; convert it first.");
+            let message =
+                text!["The parameter `", name, "` must be a string of well-formed Unicode; convert it first."];
             return Err(Failure::new("bad-params", message));
         };
         params.set(&name, Some(&value));

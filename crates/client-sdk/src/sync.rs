@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use tiercel_core::invalidation::Purge;
+use tiercel_core::text;
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, CustomEvent, CustomEventInit, EventTarget, MessageEvent};
 
@@ -33,7 +34,7 @@ struct Lines {
 impl Sync {
     /// Listens for `session`, under the policy's name. Where there are no such channels, tabs go their own ways.
     pub(crate) fn start(policy: &str, session: Weak<Session>, host: Rc<Host>) -> Self {
-        let event = format!("{policy}:cache-invalidate");
+        let event = text![policy, ":cache-invalidate"];
         let of = session.clone();
         let heard = Closure::new(move |message: MessageEvent| {
             if let Some(session) = of.upgrade().filter(|session| session.is_open()) {
@@ -45,7 +46,7 @@ impl Sync {
                 obey(session, &event.detail());
             }
         });
-        let channel = BroadcastChannel::new(&format!("tiercel:{policy}")).ok();
+        let channel = BroadcastChannel::new(&text!["tiercel:", policy]).ok();
         if let Some(channel) = &channel {
             channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
         }

@@ -41,6 +41,12 @@ pub struct EntryMeta {
 }
 
 impl EntryMeta {
+    /// How the body is cut, in a tier that keeps slices.
+    #[must_use]
+    pub const fn slicing(&self) -> Option<Slicing> {
+        if cfg!(feature = "client-fields") { self.slices } else { None }
+    }
+
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> String {

@@ -30,7 +30,7 @@ pub(super) fn stored(
     let mut head = ResponseHead { status: entry.head.status, fields };
     head.fields.set_number("age", freshness::current_age(&entry.meta, now).get());
     let selected = select(context, &mut head, entry.length, AtHand::AnyPart, now);
-    let whole = entry.meta.slices.map(|slicing| {
+    let whole = entry.meta.slicing().map(|slicing| {
         let about = Whole { fields: &entry.head.fields, slicing, tags: entry.meta.tags.clone(), fetched: None };
         about.of(context, entry.key())
     });
@@ -186,7 +186,7 @@ fn select(
     at_hand: AtHand,
     now: Timestamp,
 ) -> Selected {
-    if head.status != 200 {
+    if !cfg!(feature = "client-fields") || head.status != 200 {
         return Selected::Whole;
     }
     if condition::not_modified(context.fields(), &head.fields) {

@@ -93,7 +93,7 @@ impl<'e> Lookup<'e> {
             // error is more honest than it.
             return self.fetch(CacheStatus::forward(Forward::Request).because("written-since"), None);
         }
-        if entry.meta.slices.is_some() && !sliced::has_version(&entry.head.fields) {
+        if entry.meta.slicing().is_some() && !sliced::has_version(&entry.head.fields) {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
         }
         if !entry.meta.vary.is_empty() {

@@ -14,7 +14,7 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
-pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, needs_origin_rules, triggers};
+pub use coverage::{QUEUED, WIPES, coverage, for_sdk, for_service_worker, needs_origin_rules, triggers};
 pub(crate) use describe::most;
 pub use describe::{describe, reference};
 pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};
