@@ -176,7 +176,7 @@ const LARGEST_SW: usize = 82_500;
 
 /// What an app downloads of the SDK without React and the inspector, each file as gzip sends it, in bytes: what has been reached on
 /// the way to 60 KB. It only goes down.
-const LARGEST_SDK: usize = 134_000;
+const LARGEST_SDK: usize = 132_500;
 
 /// Holds the SDK to its size.
 fn small_sdk(sdk: &Path) -> Result<()> {

@@ -38,13 +38,6 @@ pub(crate) fn spawn(work: Work<()>) {
     spawn_local(work);
 }
 
-/// What stands at the end of `path` from the global object; `None` when a step of it is missing.
-pub(crate) fn global(path: &[&str]) -> Option<JsValue> {
-    path.iter().try_fold(JsValue::from(js_sys::global()), |at, name| {
-        Reflect::get(&at, &JsValue::from_str(name)).ok().filter(|found| !found.is_undefined() && !found.is_null())
-    })
-}
-
 /// The member `name`; `undefined` when there is none.
 pub(crate) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)

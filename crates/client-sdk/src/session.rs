@@ -88,14 +88,14 @@ impl Session {
         // Twice the head and the body of a request, retried once.
         let memory = PURGE_MEMORY.max(DeltaSeconds::new(longest.get() * 4));
         let host = Rc::new(host);
-        let session = Rc::new_cyclic(|this: &Weak<Self>| Self {
+        let session = Rc::new(Self {
             engine,
             base: base.trim_end_matches('/').to_owned(),
             store: Store::open(&scope),
             purges: RefCell::new(Purges::new(memory)),
             flights: Flights::default(),
             watchers: Watchers::default(),
-            sync: Sync::start(&engine.policy().name, this.clone(), Rc::clone(&host)),
+            sync: Sync::start(&engine.policy().name, Rc::clone(&host)),
             locals: Locals::default(),
             host,
             state: Cell::new(State::Open),
