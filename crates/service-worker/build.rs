@@ -1,11 +1,11 @@
 //! Compiles the policy into the Service Worker.
 
-#[path = "../shared/embed_on_device.rs"]
-mod embed_on_device;
+#[path = "../shared/embed_policy.rs"]
+mod embed_policy;
 
 use tiercel_core::engine::Tier;
 use tiercel_core::policy::document::for_service_worker;
 
 fn main() {
-    embed_on_device::embed(Tier::ServiceWorker, for_service_worker);
+    embed_policy::embed(Tier::ServiceWorker, for_service_worker);
 }

@@ -353,6 +353,15 @@ impl World {
         self.tell("clock", &json!({ "stop": true }));
     }
 
+    /// Runs the scheduled work of the first isolate, as its cron trigger does.
+    ///
+    /// # Panics
+    /// When the world has ended, or the work fails.
+    pub fn scheduled(&self, cron: &str) {
+        let said = self.tell("scheduled", &json!({ "cron": cron }));
+        assert_eq!(said["outcome"], json!("ok"), "{said}");
+    }
+
     /// How often the wasm of the first isolate has called the runtime. An answer that it is not asked for calls nothing.
     ///
     /// # Panics

@@ -28,6 +28,7 @@ pub fn show(method: &str, path: &str, with: &[&str], answer: &Answer) -> String 
         Body::Sliced(sliced) => sliced.pieces.iter().map(|p| piece(p, "the slices")).collect::<Vec<_>>().join(", "),
         Body::Fetched => "the fetched body".to_owned(),
         Body::Empty => "no body".to_owned(),
+        Body::Page(page) => format!("page {} of the list, {} items", page.paging.page, page.paging.limit),
         Body::Text(text) => format!("{:?}", text.trim()),
     };
     let _ = writeln!(out, "< {} with {body}, {}", answer.delivery.head.status, answer.delivery.served.word());

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use tiercel_core::collection::Cut;
 use tiercel_core::engine::Engine;
 use tiercel_core::exchange::{
     Body, Conclusion, Delivery, Fetch, FetchFailure, Found, OriginRequest, Outcome, Piece, Received, Resolved,
@@ -46,12 +47,25 @@ impl Answer {
     }
 }
 
+/// What is stored: a list is no text.
+#[derive(Clone, Debug)]
+struct Stored {
+    head: ResponseHead,
+    body: Vec<u8>,
+}
+
+impl From<Message> for Stored {
+    fn from(Message { head, body }: Message) -> Self {
+        Self { head, body: body.into_bytes() }
+    }
+}
+
 /// A cache of one tier.
 #[derive(Debug)]
 pub struct Cache {
     /// What decides.
     pub engine: Engine,
-    store: RefCell<BTreeMap<String, Message>>,
+    store: RefCell<BTreeMap<String, Stored>>,
     epochs: RefCell<TagEpochs>,
 }
 
@@ -94,7 +108,7 @@ impl Cache {
         };
         loop {
             let stored = self.store.borrow().get(lookup.key().as_str()).cloned();
-            let read = |m: Message| Found::read(m.head, Some(m.body.len() as u64));
+            let read = |m: Stored| Found::read(m.head, Some(m.body.len() as u64));
             let found = stored.clone().map_or(Found::Nothing, read);
             let epochs = self.epochs.borrow().clone();
             match lookup.resolve(&found, &epochs, now) {
@@ -116,7 +130,7 @@ impl Cache {
     fn fill(
         &self,
         mut fetch: Fetch<'_>,
-        stored: Option<Message>,
+        stored: Option<Stored>,
         now: Timestamp,
         next: &mut dyn FnMut(&OriginRequest) -> Reply,
     ) -> Answer {
@@ -127,10 +141,24 @@ impl Cache {
             asked = fetch.request();
             reply = next(&asked);
         }
-        let (outcome, fetched) = match reply {
-            Ok(message) => (Outcome::Response(message.head.clone()), Some(message)),
-            Err(failure) => (Outcome::Failed(failure), None),
+        let mut fetched = reply.map(Stored::from);
+        if let Ok(Stored { head, body }) = &mut fetched
+            && let Some(longest) = fetch.wants_list(head)
+        {
+            let whole = Some(body.as_slice()).filter(|body| body.len() as u64 <= longest);
+            match fetch.listed(head, whole) {
+                Some(list) => *body = list,
+                None => {
+                    asked = fetch.request();
+                    fetched = next(&asked).map(Stored::from);
+                }
+            }
+        }
+        let outcome = match &fetched {
+            Ok(message) => Outcome::Response(message.head.clone()),
+            Err(failure) => Outcome::Failed(*failure),
         };
+        let fetched = fetched.ok();
         let mut facts = Facts::default();
         if let Some(message) = &fetched {
             for pointer in fetch.facts_wanted(message.head.status) {
@@ -151,9 +179,9 @@ impl Cache {
                 let put = matches!(conclusion.store, StoreAction::Put(_));
                 let body = if put { &fetched } else { &stored }.as_ref().map(|m| m.body.clone()).unwrap_or_default();
                 if let Some((key, head)) = &plan.marker {
-                    store.insert(key.as_str().to_owned(), Message { head: head.clone(), body: String::new() });
+                    store.insert(key.as_str().to_owned(), Stored { head: head.clone(), body: Vec::new() });
                 }
-                store.insert(plan.key.as_str().to_owned(), Message { head: plan.head.clone(), body });
+                store.insert(plan.key.as_str().to_owned(), Stored { head: plan.head.clone(), body });
             }
             StoreAction::Remove(keys) => {
                 for key in keys {
@@ -164,6 +192,8 @@ impl Cache {
         }
         let body = match conclusion.delivery.body {
             Body::Fetched | Body::Sliced(_) => fetched.as_ref(),
+            // One that was just made comes before one that was found.
+            Body::Page(_) if matches!(conclusion.store, StoreAction::Put(_)) || stored.is_none() => fetched.as_ref(),
             _ => stored.as_ref(),
         };
         let answer = only(conclusion.delivery.clone(), body);
@@ -171,13 +201,20 @@ impl Cache {
     }
 }
 
-fn only(delivery: Delivery, source: Option<&Message>) -> Answer {
-    let whole = source.map(|m| m.body.as_str()).unwrap_or_default();
+fn only(delivery: Delivery, source: Option<&Stored>) -> Answer {
+    let bytes = source.map(|m| m.body.as_slice()).unwrap_or_default();
+    let whole = core::str::from_utf8(bytes).unwrap_or_default();
     let body = match &delivery.body {
         Body::Stored | Body::Fetched => whole.to_owned(),
         Body::StoredParts(pieces) => pieces.iter().map(|piece| part(whole, piece)).collect(),
         // The heads are what these tests are about; crates/core/tests/slices.rs puts bodies together.
         Body::Sliced(_) => whole.to_owned(),
+        Body::Page(page) => {
+            let read = |from: u32, to: u32| bytes.get(from as usize..to as usize).unwrap_or_default().to_vec();
+            let Cut { before, items, behind } = page.cut(read).expect("what is stored is a list");
+            let items = String::from_utf8(read(items.start, items.end)).expect("items are text");
+            [before, items, behind].concat()
+        }
         Body::Text(text) => text.clone(),
         Body::Empty => String::new(),
     };
@@ -192,8 +229,8 @@ fn part<'a>(whole: &'a str, piece: &'a Piece) -> &'a str {
 }
 
 /// One string, or the strings of an array, at a JSON Pointer; anything else is no fact.
-fn strings_at(body: &str, pointer: &str) -> Option<Vec<String>> {
-    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+fn strings_at(body: &[u8], pointer: &str) -> Option<Vec<String>> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     match body.pointer(pointer)? {
         serde_json::Value::String(text) => Some(vec![text.clone()]),
         serde_json::Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),

@@ -12,7 +12,7 @@ use tiercel_core::{
     key::{LAST_CLIENT, client_url},
     policy::{
         Policy,
-        document::{coverage, javascript, needs_origin_rules, triggers, typescript},
+        document::{coverage, features, javascript, triggers, typescript},
     },
 };
 
@@ -24,12 +24,13 @@ use crate::{
     workspace::{Workspace, files_below},
 };
 
-/// The edge Worker, ready for `wrangler deploy`.
+/// The edge Worker, ready for `wrangler deploy`. `compiled` is what `policy` says.
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn edge(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    worker(workspace, "tiercel-edge", &workspace.path("crates/edge-worker"), policy, out)
+pub(crate) fn edge(workspace: &Workspace, policy: &Path, compiled: &Policy, out: &Path) -> Result<Vec<PathBuf>> {
+    let source = workspace.path("crates/edge-worker");
+    worker(workspace, "tiercel-edge", &source, policy, &features(compiled, Tier::Edge), out)
 }
 
 /// The demo's origin Worker with its migrations, and the library it starts from (`seed.sql`, `media/`).
@@ -38,7 +39,7 @@ pub(crate) fn edge(workspace: &Workspace, policy: &Path, out: &Path) -> Result<V
 /// Those of the tools.
 pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let source = workspace.path("demo/origin");
-    let made = worker(workspace, "videomi-origin", &source, policy, out)?;
+    let made = worker(workspace, "videomi-origin", &source, policy, &[], out)?;
     copy_tree(&source.join("migrations"), &out.join("migrations"))?;
     copy(&source.join("seed.sql"), &out.join("seed.sql"))?;
     copy_tree(&workspace.path("demo/media"), &out.join("media"))?;
@@ -50,7 +51,7 @@ pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result
 /// # Errors
 /// Those of the tools.
 pub(crate) fn service_worker_wasm(workspace: &Workspace, policy: &Path, compiled: &Policy) -> Result<PathBuf> {
-    wasm::build_bare(workspace, "tiercel-sw", policy, origin_rules(compiled, Tier::ServiceWorker))
+    wasm::build_bare(workspace, "tiercel-sw", policy, &features(compiled, Tier::ServiceWorker))
 }
 
 /// The Service Worker: one classic script with the wasm inside, that keeps the app of the manifest.
@@ -90,8 +91,8 @@ fn deflate(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// Those of the tools.
 pub(crate) fn sdk(workspace: &Workspace, policy: &Path, compiled: &Policy, out: &Path) -> Result<Vec<PathBuf>> {
-    let feature = origin_rules(compiled, Tier::Sdk);
-    let bound = wasm::build(workspace, "tiercel-sdk", policy, feature, "tiercel_sdk", Loading::Init)?;
+    let features = features(compiled, Tier::Sdk);
+    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init, &features)?;
     step("tiercel-sdk: npm package", || {
         let facade = workspace.path("crates/client-sdk/js");
         ensure!(facade.join("package.json").is_file(), "the SDK has no {}/package.json", facade.display());
@@ -129,8 +130,15 @@ pub(crate) fn web(workspace: &Workspace, wasm: &Path, compiled: &Policy, dist: &
     Ok(scripts)
 }
 
-fn worker(workspace: &Workspace, package: &str, source: &Path, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, package, policy, None, "index", Loading::Import)?;
+fn worker(
+    workspace: &Workspace,
+    package: &str,
+    source: &Path,
+    policy: &Path,
+    features: &[&str],
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    let bound = wasm::build(workspace, package, policy, "index", Loading::Import, features)?;
     step(&format!("{package}: module Worker"), || {
         clear(out)?;
         plain_import(&bound)?;
@@ -138,11 +146,6 @@ fn worker(workspace: &Workspace, package: &str, source: &Path, policy: &Path, ou
         copy(&source.join("wrangler.template.jsonc"), &out.join("wrangler.jsonc"))
     })?;
     Ok(vec![out.join("index.js"), out.join("index_bg.wasm")])
-}
-
-/// The feature that a tier takes where it stores what the origin rules.
-fn origin_rules(compiled: &Policy, tier: Tier) -> Option<&'static str> {
-    needs_origin_rules(compiled, tier).then_some("origin-rules")
 }
 
 /// wasm-bindgen writes the source-phase import of the ES proposal; Workers give a `WebAssembly.Module` for a

@@ -65,6 +65,7 @@ mod tests {
             tags: Vec::new(),
             vary: Vec::new(),
             slices: None,
+            list: None,
         }
     }
 

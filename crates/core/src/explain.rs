@@ -7,9 +7,9 @@ use crate::field::Fields;
 use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Facts, TagEpochs};
 use crate::policy::document::place::{Place, Places, join};
-use crate::policy::document::{most, write_size, write_span};
+use crate::policy::document::{fails_with, most, order, pages, pointer, write_size, write_span};
 use crate::policy::route::Router;
-use crate::policy::{Authority, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store, Token};
+use crate::policy::{Authority, Collection, LeadsTo, Lifetimes, Policy, ResourceClass, Scope, Store, Token};
 use crate::principal::{Credential, CredentialSource, Principal};
 use crate::proof::{Proof, ProvenBy};
 use crate::time::{DeltaSeconds, Timestamp};
@@ -153,6 +153,9 @@ impl Explainer<'_> {
                     let value = format!("of {}, where a body is longer", write_size(slice));
                     part.cite("slices", value, self.place(class, "slice"));
                 }
+                if let Some(collection) = &class.collection {
+                    self.list(class, collection, &mut part);
+                }
                 if let Some(memory) = self.policy.edge.memory {
                     let (body, ttl) = (write_size(memory.body), write_span(memory.ttl));
                     let value = format!("bodies up to {body}, for up to {ttl}");
@@ -196,6 +199,18 @@ impl Explainer<'_> {
             if purges {
                 self.read_back(part);
             }
+        }
+    }
+
+    /// How a list is kept, and which page is cut from it.
+    fn list(&self, class: &ResourceClass, collection: &Collection, part: &mut Part) {
+        let at = |field: &str| self.place(class, &format!("collection/{field}"));
+        let value = format!("all of {}, sorted by {}", pointer(&collection.items), order(collection));
+        part.cite("list", value, at("sort"));
+        part.cite("pages", pages(collection), at("limit").or_else(|| at("page")));
+        for (index, failure) in collection.failures.iter().enumerate() {
+            let value = format!("{} on {}", failure.status, fails_with(&failure.when));
+            part.cite("stands in", value, at(&format!("failures/{index}")));
         }
     }
 
@@ -315,7 +330,7 @@ impl Explainer<'_> {
 
     fn place(&self, class: &ResourceClass, field: &str) -> Option<Place> {
         let at = join("/classes", &class.name);
-        Some(self.places.of(&if field.is_empty() { at } else { join(&at, field) }))
+        Some(self.places.of(&if field.is_empty() { at } else { format!("{at}/{field}") }))
     }
 }
 

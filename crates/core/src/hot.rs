@@ -62,8 +62,12 @@ impl<V> Hot<V> {
     }
 
     /// Whether what was found in the store under `key`, with a body of `length` bytes, is worth keeping: it fits, and
-    /// was found before.
-    pub fn wants(&mut self, key: &str, length: u64) -> bool {
+    /// was found before. A list is wanted at once and may take a quarter of the room: who sees one page of it turns to the
+    /// next.
+    pub fn wants(&mut self, key: &str, length: u64, is_list: bool) -> bool {
+        if is_list {
+            return length + OVERHEAD <= self.limits.bytes / 4;
+        }
         if length > self.limits.body || length + OVERHEAD > self.limits.bytes {
             return false;
         }
@@ -110,9 +114,11 @@ mod tests {
     #[test]
     fn what_comes_again_is_let_in() {
         let mut hot: Hot<u8> = Hot::new(LIMITS);
-        assert!(!hot.wants("a", 10), "once is not often");
-        assert!(hot.wants("a", 10));
-        assert!(!hot.wants("big", 1_001) && !hot.wants("big", 1_001), "too long a body, however often");
+        assert!(!hot.wants("a", 10, false), "once is not often");
+        assert!(hot.wants("a", 10, false));
+        assert!(!hot.wants("big", 1_001, false) && !hot.wants("big", 1_001, false), "too long a body, however often");
+        assert!(hot.wants("list", LIMITS.bytes / 4 - OVERHEAD, true), "at once, and longer than a body");
+        assert!(!hot.wants("list", LIMITS.bytes / 4, true), "there is room for others");
     }
 
     #[test]

@@ -183,6 +183,7 @@ mod tests {
             tags: vec!["category:videos".into()],
             vary: vec![],
             slices: None,
+            list: None,
         }
     }
 

@@ -65,7 +65,7 @@ impl Counters {
     /// Counts an answer, of whose body `bytes` came from the store.
     pub fn count(&mut self, delivery: &Delivery, bytes: u64) {
         let counter = match delivery.served {
-            Served::Stale | Served::Offline => &mut self.stale,
+            Served::Stale | Served::Fallback(_) | Served::Offline => &mut self.stale,
             Served::Fresh if delivery.status.hit => &mut self.hits,
             Served::Fresh | Served::Failed => &mut self.misses,
         };

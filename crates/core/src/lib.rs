@@ -7,6 +7,7 @@
 //!
 //! Start at [`engine::Engine`].
 
+pub mod collection;
 pub mod consistency;
 pub mod engine;
 pub mod epochs;

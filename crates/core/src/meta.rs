@@ -17,7 +17,7 @@ pub const META: &str = "x-tiercel-meta";
 /// Prefix of fields that the runtime's store would act on; they are set aside under it while stored.
 pub(crate) const ASIDE: &str = "x-tiercel-aside-";
 /// First word of the stored form. A different one is an entry of another release: a miss.
-const FORM: &str = "t2";
+const FORM: &str = "t3";
 
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b';').add(b'=').add(b',').add(b'%').add(b'"');
 
@@ -38,6 +38,18 @@ pub struct EntryMeta {
     pub vary: Vec<String>,
     /// On the head of a body in slices: how it is cut. The slices stand under keys of their own.
     pub slices: Option<Slicing>,
+    /// On a list that pages are cut from: what is known of it.
+    pub list: Option<Listed>,
+}
+
+/// What is known of a stored list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Nothing but that it is one.
+    Good,
+    /// The origin failed as the policy expects it might: with which of the policy's failures, and until when it is not asked
+    /// again.
+    Failing(usize, Timestamp),
 }
 
 impl EntryMeta {
@@ -51,6 +63,11 @@ impl EntryMeta {
     #[must_use]
     pub fn encode(&self) -> String {
         let slices = self.slices.map(|s| text![s.length(), "/", s.complete()]).unwrap_or_default();
+        let listed = match self.list {
+            None => String::new(),
+            Some(Listed::Good) => "-".into(),
+            Some(Listed::Failing(failure, until)) => text![failure as u64, "/", until.as_millis()],
+        };
         text![
             FORM,
             ";key=",
@@ -67,6 +84,8 @@ impl EntryMeta {
             list(&self.vary),
             ";slices=",
             slices,
+            ";list=",
+            listed,
         ]
     }
 
@@ -90,6 +109,14 @@ impl EntryMeta {
                 cut => {
                     let (length, complete) = cut.split_once('/')?;
                     Some(Slicing::new(length.parse().ok()?, complete.parse().ok()?)?)
+                }
+            },
+            list: match value("list")? {
+                "" => None,
+                "-" => Some(Listed::Good),
+                failing => {
+                    let (failure, until) = failing.split_once('/')?;
+                    Some(Listed::Failing(failure.parse().ok()?, Timestamp::from_millis(until.parse().ok()?)))
                 }
             },
         };
@@ -152,12 +179,16 @@ mod tests {
             tags: vec!["category:videos".into(), "odd, tag;=\"é\"".into()],
             vary: vec!["accept".into()],
             slices: Slicing::new(10, 25),
+            list: Some(Listed::Failing(1, Timestamp::from_millis(4))),
         }
     }
 
     #[test]
     fn the_stored_form_reads_back() {
-        assert_eq!(EntryMeta::decode(&meta().encode()), Some(meta()));
+        for list in [None, Some(Listed::Good), meta().list] {
+            let meta = EntryMeta { list, ..meta() };
+            assert_eq!(EntryMeta::decode(&meta.encode()), Some(meta));
+        }
         assert!(meta().encode().is_ascii());
     }
 
@@ -172,6 +203,8 @@ mod tests {
             &format!("{good};x=1"),
             &good.replace("req=1", "req=-1"),
             &good.replace("10/25", "0/25"),
+            &good.replace("list=1/4", "list=1"),
+            &good.replace("list=1/4", "list=/4"),
         ] {
             assert_eq!(EntryMeta::decode(broken), None, "{broken}");
         }

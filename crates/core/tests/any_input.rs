@@ -14,7 +14,7 @@ use tiercel_core::exchange::{FetchFailure, Found, Outcome, Received, Resolved, S
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::invalidation::{Epoch, Facts, Purge, TagEpochs};
-use tiercel_core::meta::{EntryMeta, META};
+use tiercel_core::meta::{EntryMeta, Listed, META};
 use tiercel_core::policy::Policy;
 use tiercel_core::principal::Credential;
 use tiercel_core::slice::Slicing;
@@ -148,7 +148,7 @@ proptest! {
         let request = RequestHead::new(&method, &url, fields.clone());
         let fetch = match engine.receive(request, credential, times.0) {
             Received::Refuse(delivery) => {
-                prop_assert!(matches!(delivery.head.status, 401 | 403));
+                prop_assert!(matches!(delivery.head.status, 400 | 401 | 403));
                 return Ok(());
             }
             Received::Pass(fetch) => fetch,
@@ -163,6 +163,10 @@ proptest! {
                             key: lookup.key().as_str().to_owned(), requested: received, received,
                             initial_age: Default::default(), tags: vec!["file:f1".into()], vary: vec![],
                             slices: length.and_then(|complete| Slicing::new(1 << 16, complete)),
+                            list: lookup.class().collection.as_ref().and(match length {
+                                Some(length) if length % 2 == 0 => Some(Listed::Failing(length as usize % 3, times.2)),
+                                _ => Some(Listed::Good),
+                            }),
                         };
                         head.fields.set(META, meta.encode());
                     }
@@ -250,6 +254,7 @@ proptest! {
         let meta = EntryMeta {
             key: format!("v1/{text}"), requested: Timestamp::from_secs(1), received: Timestamp::from_secs(2),
             initial_age: Default::default(), tags: vec![text.clone()].into_iter().filter(|t| !t.is_empty()).collect(), vary: vec![], slices: None,
+            list: None,
         };
         let encoded = meta.encode();
         prop_assert_eq!(EntryMeta::decode(&encoded), Some(meta));

@@ -60,6 +60,7 @@ fn purged(epochs: &TagEpochs, requested: Timestamp) -> Option<Purge> {
         tags: vec![],
         vary: vec![],
         slices: None,
+        list: None,
     })
 }
 

@@ -275,6 +275,7 @@ fn entry(which: usize, requested: Timestamp) -> EntryMeta {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         vary: Vec::new(),
         slices: None,
+        list: None,
     }
 }
 

@@ -97,7 +97,10 @@ fn act(
     answer: Option<&Answer>,
 ) -> impl Future<Output = bool> + 'static {
     let body = match (&conclusion.store, &held.body) {
-        (StoreAction::Put(_), _) => answer.and_then(|answer| answer.response.clone().ok()).map(HeldBody::Response),
+        (StoreAction::Put(_), _) => answer.and_then(|answer| match &answer.list {
+            Some(list) => Some(HeldBody::Bytes(list.clone(), Rc::default())),
+            None => answer.response.clone().ok().map(HeldBody::Response),
+        }),
         (StoreAction::Freshen(_), HeldBody::Bytes(..)) => Some(held.body.clone()),
         _ => None,
     };

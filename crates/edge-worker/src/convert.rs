@@ -48,7 +48,7 @@ pub(crate) fn response(delivery: &Delivery, body: Option<ReadableStream>) -> Res
     let body = match &delivery.body {
         Body::Text(text) => JsValue::from_str(text),
         Body::Empty => JsValue::NULL,
-        Body::Stored | Body::StoredParts(_) | Body::Sliced(_) | Body::Fetched => {
+        Body::Stored | Body::StoredParts(_) | Body::Sliced(_) | Body::Page(_) | Body::Fetched => {
             body.map_or(JsValue::NULL, JsValue::from)
         }
     };

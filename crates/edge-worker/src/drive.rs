@@ -18,7 +18,7 @@ use crate::origin::Answer;
 use crate::runtime::{Context, Env, Result, Work};
 use crate::send::AtHand;
 use crate::store::Held;
-use crate::{auth, behind, convert, epochs, facts, flights, memory, now, operator, origin, ready, send, store};
+use crate::{auth, behind, convert, epochs, facts, flights, memory, now, operator, origin, pages, ready, send, store};
 
 /// What a request needs from beginning to end.
 pub(crate) struct Way {
@@ -298,6 +298,15 @@ pub(crate) async fn conclude(
         }
         asked = origin::fetch(env, &fetch.request(), passed).await;
     }
+    let longest = asked.as_ref().ok().and_then(|answer| fetch.wants_list(&answer.head));
+    asked = match (asked, longest) {
+        (Ok(answer), Some(longest)) => match pages::made(&mut fetch, answer, longest).await {
+            Ok(Some(listed)) => Ok(listed),
+            Ok(None) => origin::fetch(env, &fetch.request(), passed).await,
+            Err(failure) => Err(failure),
+        },
+        (asked, _) => asked,
+    };
     let (outcome, answer) = match asked {
         Ok(answer) => (Outcome::Response(answer.head.clone()), Some(answer)),
         Err(failure) => (Outcome::Failed(failure), None),

@@ -1,8 +1,8 @@
 //! Tiercel's edge tier: a Worker that caches in front of any origin.
 //!
 //! The core decides; this crate performs. `drive` follows a request, `behind` is what goes on when it is answered,
-//! `send` and `slices` put bodies together. `store` is the Workers Cache API, `memory` stands before it, and `ready`
-//! before that; `flights` is where requests wait for one another, `origin` the way to the origin, `auth` verifies
+//! `send`, `slices` and `pages` put bodies together. `store` is the Workers Cache API, `memory` stands before it, and `ready`
+//! before that; `cleaning` has lists go when their time is over; `flights` is where requests wait for one another, `origin` the way to the origin, `auth` verifies
 //! credentials with `token` and `issuer`, `epochs` knows what was purged, `operator` has something purged, `convert` turns the runtime's objects
 //! into the core's data and back.
 
@@ -10,6 +10,7 @@
 mod allocator;
 mod auth;
 mod behind;
+mod cleaning;
 mod convert;
 mod drive;
 mod epoch_object;
@@ -22,6 +23,7 @@ mod issuer;
 mod memory;
 mod operator;
 mod origin;
+mod pages;
 #[path = "../../shared/pointer.rs"]
 mod pointer;
 mod ready;
@@ -59,6 +61,15 @@ pub fn fetch(
         Driven::Ready(response) => Ok(response.into()),
         Driven::Later(response) => Ok(promise(Box::pin(async { response.await.map(Into::into) })).into()),
     }
+}
+
+/// Tidies up, once an hour: the Worker's cron trigger calls it.
+#[wasm_bindgen]
+pub fn scheduled() -> js_sys::Promise {
+    promise(Box::pin(async {
+        cleaning::clean(engine().policy()).await;
+        Ok(JsValue::UNDEFINED)
+    }))
 }
 
 fn engine() -> &'static Engine {

@@ -28,11 +28,12 @@ pub(crate) fn until(key: &CacheKey) -> Timestamp {
 
 /// Takes what was found in the store into memory, if it is worth it: its body is then read here, once.
 pub(crate) async fn keep(key: &CacheKey, held: Held) -> Held {
-    let Some(length) = held.found.entry().filter(|entry| entry.has_body()).and_then(|entry| entry.length()) else {
+    let entry = held.found.entry().filter(|entry| entry.has_body());
+    let Some((length, is_list)) = entry.and_then(|entry| Some((entry.length()?, entry.is_list()))) else {
         return held;
     };
     let HeldBody::Response(response) = &held.body else { return held };
-    if !HOT.with_borrow_mut(|hot| hot.as_mut().is_some_and(|hot| hot.wants(key.as_str(), length))) {
+    if !HOT.with_borrow_mut(|hot| hot.as_mut().is_some_and(|hot| hot.wants(key.as_str(), length, is_list))) {
         return held;
     }
     let Ok(reading) = response.array_buffer() else { return held };

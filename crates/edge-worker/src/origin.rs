@@ -1,6 +1,6 @@
 //! The way to the origin: a service binding (`ORIGIN`) or a URL (`ORIGIN_URL`).
 
-use js_sys::Promise;
+use js_sys::{Promise, Uint8Array};
 use tiercel_core::exchange::{FetchFailure, OriginRequest};
 use tiercel_core::head::ResponseHead;
 use tiercel_core::text;
@@ -48,6 +48,8 @@ extern "C" {
 pub(crate) struct Answer {
     pub(crate) head: ResponseHead,
     pub(crate) response: Response,
+    /// What the core made of its body, where it is a list.
+    pub(crate) list: Option<Uint8Array>,
 }
 
 impl Answer {
@@ -75,10 +77,10 @@ pub(crate) async fn fetch(
             let response: Response = response.unchecked_into();
             let head = convert::response_head(&response);
             if is_sound(&head) {
-                return Ok(Answer { head, response });
+                return Ok(Answer { head, response, list: None });
             }
             report("tiercel: the origin's answer has no status or no length that HTTP knows");
-            Answer { head, response }.cancel();
+            Answer { head, response, list: None }.cancel();
             Err(FetchFailure::Network)
         }
         Err(thrown) => {

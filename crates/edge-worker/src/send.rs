@@ -17,7 +17,7 @@ use crate::origin::Answer;
 use crate::runtime::{Result, wait_until};
 use crate::sink::Sink;
 use crate::store::{Held, HeldBody};
-use crate::{convert, engine, slices, store};
+use crate::{convert, engine, pages, slices, store};
 
 /// A body that nobody has to wait for.
 pub(crate) enum AtHand {
@@ -90,7 +90,8 @@ pub(crate) fn at_once(delivery: &Delivery, held: &Held) -> Option<AtHand> {
             [Piece::Bytes(range)] => Some(AtHand::Bytes(cut(bytes, *range)?)),
             _ => None,
         },
-        (Body::StoredParts(_) | Body::Sliced(_) | Body::Fetched, _) => None,
+        (Body::Page(page), HeldBody::Bytes(list, _)) => pages::cut(page, list).map(AtHand::Bytes),
+        (Body::StoredParts(_) | Body::Sliced(_) | Body::Page(_) | Body::Fetched, _) => None,
     }
 }
 
@@ -103,9 +104,13 @@ pub(crate) async fn stored(way: &Way, delivery: Delivery, held: Held) -> Result<
 pub(crate) async fn concluded(
     way: &Way,
     conclusion: Conclusion,
-    held: Held,
+    mut held: Held,
     answer: Option<Answer>,
 ) -> Result<Response> {
+    if let Some(list) = answer.as_ref().and_then(|answer| answer.list.as_ref()) {
+        // What was found is another list.
+        held.body = HeldBody::Bytes(list.clone(), Rc::default());
+    }
     send(way, conclusion.delivery, held, answer).await
 }
 
@@ -120,6 +125,11 @@ async fn send(way: &Way, mut delivery: Delivery, held: Held, answer: Option<Answ
     }
     match delivery.body.clone() {
         Body::Sliced(sliced) => slices::send(way, delivery, *sliced, answer).await,
+        Body::Page(page) => {
+            way.timed(&mut delivery);
+            let bytes = pages::page(&page, &held).await?;
+            convert::with_body(&delivery.head, &bytes)
+        }
         Body::StoredParts(pieces) => {
             way.timed(&mut delivery);
             let body = parts(way, pieces, held).await?;

@@ -16,7 +16,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, WritableStream};
 
 use crate::runtime::{Result, in_time, report_thrown};
-use crate::{convert, memory};
+use crate::{cleaning, convert, memory};
 
 /// Bodies up to this length are read before they are stored, in bytes: as long as a slice usually is.
 const READ_FIRST: u64 = 2 << 20;
@@ -103,7 +103,10 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody) -> bool
     // Who looked meanwhile found what was there before.
     memory::forget(&plan.key);
     match stored {
-        Ok(()) => true,
+        Ok(()) => {
+            cleaning::watch(plan, policy);
+            true
+        }
         Err(error) => {
             // A store may have kept the part that came (Miniflare's does).
             remove(std::slice::from_ref(&plan.key), policy).await;

@@ -204,7 +204,8 @@ impl Way {
         let body = match &delivery.body {
             Body::Stored => "stored",
             Body::Fetched => "fetched",
-            Body::Empty | Body::Sliced(_) => "-",
+            // Pages are cut at the edge.
+            Body::Empty | Body::Sliced(_) | Body::Page(_) => "-",
             Body::Text(text) => &["=", text].concat(),
             Body::StoredParts(pieces) => {
                 parts.extend(pieces.iter().map(|piece| match piece {

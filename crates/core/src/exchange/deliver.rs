@@ -2,7 +2,8 @@
 
 use super::entry::{self, StoredEntry};
 use super::sliced::{Piece, Sliced, Whole};
-use super::{Body, Context, Delivery, FetchFailure, Served, ready};
+use super::{Body, Context, Delivery, FetchFailure, Served, list, ready};
+use crate::collection::Page;
 use crate::field::Fields;
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
@@ -29,14 +30,19 @@ pub(super) fn stored(
     let (fields, is_repeatable) = dressed(context, entry, trust);
     let mut head = ResponseHead { status: entry.head.status, fields };
     head.fields.set_number("age", freshness::current_age(&entry.meta, now).get());
-    let selected = select(context, &mut head, entry.length, AtHand::AnyPart, now);
+    let page = list::page(context, true, served);
+    if let Some(page) = &page {
+        list::dress(page, &mut head.fields);
+    }
+    let length = entry.length.filter(|_| page.is_none());
+    let selected = select(context, &mut head, length, AtHand::AnyPart, now);
     let whole = entry.meta.slicing().map(|slicing| {
         let about = Whole { fields: &entry.head.fields, slicing, tags: entry.meta.tags.clone(), fetched: None };
         about.of(context, entry.key())
     });
     let body = match (whole, selected) {
         (_, Selected::Nothing) | (Some(None), _) => Body::Empty,
-        (None, Selected::Whole) => Body::Stored,
+        (None, Selected::Whole) => page.map_or(Body::Stored, |page| Body::Page(Box::new(page))),
         (None, Selected::Pieces(pieces)) => Body::StoredParts(pieces),
         (Some(Some(whole)), selected) => cut(whole, selected),
     };
@@ -48,19 +54,23 @@ pub(super) fn stored(
     Delivery { is_repeatable, same_until, ..delivery }
 }
 
-/// An answer that was just fetched.
+/// An answer that was just fetched. Of a list that was just made a `page` goes out.
 pub(super) fn fetched(
     context: &Context<'_>,
     mut head: ResponseHead,
+    page: Option<Page>,
     status: CacheStatus,
     trust: Trust,
     now: Timestamp,
 ) -> Delivery {
     age_of_fetched(context, &mut head.fields);
-    let length = entry::whole_length(&head.fields);
+    if let Some(page) = &page {
+        list::dress(page, &mut head.fields);
+    }
+    let length = entry::whole_length(&head.fields).filter(|_| page.is_none());
     let body = match select(context, &mut head, length, AtHand::Whole, now) {
         Selected::Nothing => Body::Empty,
-        Selected::Whole | Selected::Pieces(_) => Body::Fetched,
+        Selected::Whole | Selected::Pieces(_) => page.map_or(Body::Fetched, |page| Body::Page(Box::new(page))),
     };
     dress(context, &mut head, trust);
     close(context, head, body, status, Served::Fresh)

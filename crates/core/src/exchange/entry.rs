@@ -7,7 +7,7 @@ use crate::field::range::content_range;
 use crate::field::{Fields, cache_groups};
 use crate::head::ResponseHead;
 use crate::key::CacheKey;
-use crate::meta::{ASIDE, EntryMeta, META};
+use crate::meta::{ASIDE, EntryMeta, Listed, META};
 use crate::policy::ResourceClass;
 use crate::principal::CredentialSource;
 use crate::semantics::{freshness, vary};
@@ -133,6 +133,18 @@ impl StoredEntry {
         self.meta.vary.is_empty() && self.meta.slices.is_none()
     }
 
+    /// Whether it was stored so long ago, in seconds.
+    #[must_use]
+    pub fn is_over(&self, retention: DeltaSeconds, now: Timestamp) -> bool {
+        now.seconds_since(self.meta.received) >= retention
+    }
+
+    /// Whether pages are cut from it.
+    #[must_use]
+    pub const fn is_list(&self) -> bool {
+        self.meta.list.is_some()
+    }
+
     /// Whether both were stored at once, so that they have one body: a store may have another one under the same key
     /// by the time that it is asked again.
     #[must_use]
@@ -173,6 +185,7 @@ pub(super) fn plan(
         tags: tags(context, class, head),
         vary: Vec::new(),
         slices: None,
+        list: context.page.is_some().then_some(Listed::Good),
     };
     let retention = match class.authority.is_origin() {
         false => lifetimes.retention(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::entry::{self, StoredEntry};
-use super::fill::Fill;
+use super::fill::{Fill, List};
 use super::receive::{self, normalised_query};
 use super::{
-    Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, PutPlan, StoreAction, deliver, sliced, unkeyed,
+    Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, PutPlan, StoreAction, deliver, list, sliced, unkeyed,
 };
+use crate::collection::{Listing, Unlisted};
 use crate::field::Fields;
 use crate::field::cache_groups::{self, CACHE_GROUP_INVALIDATION};
 use crate::field::cache_status::{CacheStatus, Forward};
@@ -109,7 +110,10 @@ impl<'e> Fetch<'e> {
         status: CacheStatus,
         entry: Option<(Arc<StoredEntry>, Freshness)>,
     ) -> Self {
-        Self { context, mode: Mode::Fill(Box::new(Fill { class, key, status, entry, slices: true })) }
+        Self {
+            context,
+            mode: Mode::Fill(Box::new(Fill { class, key, status, entry, slices: true, list: List::Wanted })),
+        }
     }
 
     /// The key that an answer would be stored under.
@@ -163,6 +167,11 @@ impl<'e> Fetch<'e> {
             return OriginRequest { head, timeout: None, revalidate };
         };
         let mut request = self.context.origin_request(fill.class);
+        if let List::Refused(_) = fill.list {
+            validate::strip_conditions(&mut request.head.fields);
+            request.head.target.query = list::own_query(&self.context, request.head.target.query.take());
+            return request;
+        }
         if !self.is_part() {
             let fields = &mut request.head.fields;
             validate::strip_conditions(fields);
@@ -200,9 +209,41 @@ impl<'e> Fetch<'e> {
         self
     }
 
+    /// Most bytes of an answer with this head that are read to make a list of ([`Self::listed`]); `None` where none is to be
+    /// made.
+    #[must_use]
+    pub fn wants_list(&self, answer: &ResponseHead) -> Option<u64> {
+        let Mode::Fill(fill) = &self.mode else { return None };
+        let is_wanted = fill.list == List::Wanted && answer.status == 200 && self.context.request.method == "GET";
+        self.context.collection().filter(|_| is_wanted).map(|_| fill.class.max_body)
+    }
+
+    /// Makes the stored form of a list of the origin's whole `answer`, in whose `head` it then has the length. `None`: it has
+    /// broken off, or was not read because it is too long. Where that cannot be, the answer is the origin's own to this very
+    /// page, which has to be asked for ([`Self::request`]), and nothing is stored.
+    pub fn listed(&mut self, head: &mut ResponseHead, answer: Option<&[u8]>) -> Option<Vec<u8>> {
+        let collection = self.context.collection()?;
+        let Mode::Fill(fill) = &mut self.mode else { return None };
+        let made = answer.ok_or(Unlisted::TooLarge).and_then(|answer| Listing::of(collection, answer));
+        match made {
+            Ok(list) if list.len() as u64 <= fill.class.max_body => {
+                fill.list = List::Made;
+                list::describe(head, list.len());
+                Some(list)
+            }
+            made => {
+                fill.list = List::Refused(made.err().unwrap_or(Unlisted::TooLarge).token());
+                None
+            }
+        }
+    }
+
     /// The JSON Pointers to look up in the body of an answer with this status, for [`Self::conclude`].
     #[must_use]
     pub fn facts_wanted(&self, status: u16) -> Vec<String> {
+        if let Some(collection) = self.context.collection().filter(|_| status >= 400) {
+            return vec![collection.code_at.clone()];
+        }
         match &self.context.event {
             Some(event) if (200..300).contains(&status) => self.context.rules.policy.facts_wanted(event),
             _ => Vec::new(),
@@ -289,10 +330,18 @@ impl<'e> Fetch<'e> {
                 let delivery = deliver::failure(&context, failure, CacheStatus::forward(fwd));
                 Conclusion { delivery, store: StoreAction::Keep, invalidation: perhaps_done(&context) }
             }
-            (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, epochs, now),
+            (Mode::Fill(fill), Outcome::Failed(failed)) => match list::declared(&context, Err(failed), facts) {
+                Some(failure) if fill.can_fall_back(epochs) => fill.falls_back(&context, failure, None, now),
+                _ => fill.failed(&context, failed, None, epochs, now),
+            },
             (Mode::Fill(fill), Outcome::Response(head)) => match slice.filter(|_| head.status == 206) {
                 Some(wanted) => fill.answered_in_slices(&context, &head, wanted, epochs, now),
-                None => fill.answered(&context, head, part, epochs, now),
+                None => match list::declared(&context, Ok(head.status), facts) {
+                    Some(failure) if fill.can_fall_back(epochs) => {
+                        fill.falls_back(&context, failure, Some(head.status), now)
+                    }
+                    _ => fill.answered(&context, head, part, epochs, now),
+                },
             },
         }
     }
@@ -304,7 +353,7 @@ impl<'e> Fetch<'e> {
         let Mode::Fill(fill) = &self.mode else { return false };
         let whole = !cfg!(feature = "client-fields")
             || self.context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
-        !whole && fill.entry.is_none() && self.slice().is_none()
+        !whole && fill.entry.is_none() && self.slice().is_none() && self.context.page.is_none()
     }
 
     /// The slice to ask for, where the class is kept in slices.

@@ -6,7 +6,7 @@ use super::deliver;
 use super::entry::{self, OPAQUE, StoredEntry};
 use super::fetch::keep;
 use super::sliced::{self, Whole};
-use super::{Conclusion, Context, Delivery, FetchFailure, PutPlan, Served, StoreAction};
+use super::{Conclusion, Context, Delivery, FetchFailure, PutPlan, Served, StoreAction, list};
 use crate::field::Fields;
 use crate::field::cache_groups;
 use crate::field::cache_status::CacheStatus;
@@ -35,6 +35,19 @@ pub(super) struct Fill<'e> {
     pub(super) entry: Option<(Arc<StoredEntry>, Freshness)>,
     /// Whether the class's slices are asked for.
     pub(super) slices: bool,
+    /// Where the class is one: what became of the list.
+    pub(super) list: List,
+}
+
+/// What became of a list that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// It is asked for whole.
+    Wanted,
+    /// It was made.
+    Made,
+    /// It cannot be made, and why: the origin is asked for the page.
+    Refused(&'static str),
 }
 
 impl Fill<'_> {
@@ -75,15 +88,22 @@ impl Fill<'_> {
             };
             let ttl = Some(freshness.ttl());
             let status = CacheStatus { ttl, ..self.status.clone() }.because(NoStoreReason::Method.token());
-            let delivery = deliver::fetched(context, head, status, deliver::Trust::Policy, now);
+            let delivery = deliver::fetched(context, head, None, status, deliver::Trust::Policy, now);
             return Conclusion { delivery, store, invalidation: None };
         }
-        if self.is_passing_failure(head.status) && self.serves_on_error(epochs) {
+        let is_refused = matches!(self.list, List::Refused(_));
+        if (is_refused || self.is_passing_failure(head.status)) && self.serves_on_error(epochs) {
             return self.failed(context, FetchFailure::Network, Some(head.status), epochs, now);
         }
-        let verdict = match part {
-            true => Err(NoStoreReason::Partial),
-            false => self.judge(context, &head).and_then(|()| self.plan(context, &head, None, epochs, now)),
+        if context.request.method == "HEAD" && context.page.is_some() {
+            // Those of the whole list; a page has others.
+            head.fields.remove("content-length");
+            head.fields.remove("etag");
+        }
+        let verdict = match (self.list, part) {
+            (List::Refused(reason), _) => Err(NoStoreReason::NoList(reason)),
+            (_, true) => Err(NoStoreReason::Partial),
+            _ => self.judge(context, &head).and_then(|()| self.plan(context, &head, None, epochs, now)),
         };
         let mut status = self.status.clone();
         let mut trust = deliver::Trust::Policy;
@@ -101,11 +121,13 @@ impl Fill<'_> {
                 }
                 // A passing refusal (408, 429, 5xx) changes nothing; any other answer is what the origin has now.
                 let passing = self.is_passing_failure(head.status) || head.status == 408 || head.status >= 500;
-                if reason.replaces() && !passing { self.remove() } else { StoreAction::Keep }
+                let is_over = passing && self.is_over();
+                if (reason.replaces() && !passing) || is_over { self.remove() } else { StoreAction::Keep }
             }
         };
         deliver::default_etag(context, &mut head.fields, head.status, now);
-        let delivery = deliver::fetched(context, head, status, trust, now);
+        let page = list::page(context, false, Served::Fresh).filter(|_| self.list == List::Made);
+        let delivery = deliver::fetched(context, head, page, status, trust, now);
         Conclusion { delivery, store, invalidation: None }
     }
 
@@ -266,7 +288,10 @@ impl Fill<'_> {
     ) -> Conclusion {
         match self.stands_in(context, failure, status_code, epochs, now) {
             Some(delivery) => keep(delivery),
-            None => keep(deliver::failure(context, failure, self.status)),
+            None => {
+                let store = if self.is_over() { self.remove() } else { StoreAction::Keep };
+                Conclusion { delivery: deliver::failure(context, failure, self.status), store, invalidation: None }
+            }
         }
     }
 
@@ -290,6 +315,38 @@ impl Fill<'_> {
             CacheStatus { fwd_status: status_code, ttl: Some(freshness.ttl()), ..self.status.clone() }.because(detail);
         let served = if detail == "offline" { Served::Offline } else { Served::Stale };
         Some(deliver::stored(context, entry, status, served, deliver::Trust::Policy, now))
+    }
+
+    /// Whether the stored list may be served in the place of a failure that the policy expects. A purge may have come since the
+    /// entry was found.
+    pub(super) fn can_fall_back(&self, epochs: &TagEpochs) -> bool {
+        let usable = |entry: &StoredEntry| epochs.purged(&entry.meta) != Some(Purge::Hard);
+        self.entry.as_ref().is_some_and(|(entry, freshness)| usable(entry) && !freshness.is_over())
+    }
+
+    /// The origin failed with `failure` of the collection's: the stored list goes out and is marked, so that the origin is left
+    /// alone for a while. It gets no older and no younger by that.
+    pub(super) fn falls_back(
+        self,
+        context: &Context<'_>,
+        failure: usize,
+        status_code: Option<u16>,
+        now: Timestamp,
+    ) -> Conclusion {
+        let Some((entry, freshness)) = &self.entry else {
+            return keep(deliver::failure(context, FetchFailure::Network, self.status));
+        };
+        let status = CacheStatus { fwd_status: status_code, ttl: Some(freshness.ttl()), ..self.status.clone() }
+            .because(list::DECLARED);
+        let delivery = deliver::stored(context, entry, status, Served::Fallback(failure), deliver::Trust::Policy, now);
+        let store = list::marked(context, self.class, entry, freshness, failure, now)
+            .map_or(StoreAction::Keep, StoreAction::Freshen);
+        Conclusion { delivery, store, invalidation: None }
+    }
+
+    /// Whether a list is stored that has outlived every use: it goes although nothing comes in its place.
+    fn is_over(&self) -> bool {
+        self.entry.as_ref().is_some_and(|(entry, freshness)| entry.is_list() && freshness.is_over())
     }
 
     /// The statuses that RFC 5861 §4 counts as errors. Where the policy rules also 429: the origin will answer again

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::deliver::{self, Trust};
 use super::entry::{Found, StoredEntry};
-use super::{Context, Delivery, Fetch, Resolved, Served, sliced};
+use super::{Context, Delivery, Fetch, Resolved, Served, list, sliced};
 use crate::field::cache_control::CacheControl;
 use crate::field::cache_status::{CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
@@ -93,7 +93,10 @@ impl<'e> Lookup<'e> {
             // error is more honest than it.
             return self.fetch(CacheStatus::forward(Forward::Request).because("written-since"), None);
         }
-        if entry.meta.slicing().is_some() && !sliced::has_version(&entry.head.fields) {
+        let is_list = self.context.page.is_some();
+        if is_list != entry.meta.list.is_some()
+            || (entry.meta.slicing().is_some() && !sliced::has_version(&entry.head.fields))
+        {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
         }
         if !entry.meta.vary.is_empty() {
@@ -106,6 +109,9 @@ impl<'e> Lookup<'e> {
         if purged == Some(Purge::Soft) || in_doubt {
             freshness.revalidate = true;
             freshness.usable_on_error = true;
+        }
+        if let Some(delivery) = list::still_failing(&self.context, entry, &freshness, purged, now) {
+            return Resolved::Deliver(delivery);
         }
         let asked = self.asked();
         asked::allow_on_error(&asked, &mut freshness);

@@ -4,12 +4,14 @@ mod deliver;
 mod entry;
 mod fetch;
 mod fill;
+mod list;
 mod lookup;
 mod ready;
 pub(crate) mod receive;
 mod sliced;
 mod unkeyed;
 
+use crate::collection::{Page, Paging};
 use crate::consistency::Writes;
 use crate::field::Fields;
 use crate::field::cache_status::{CacheStatus, Forward};
@@ -18,7 +20,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::invalidation::{DomainEvent, Invalidation};
 use crate::key::{CacheKey, Params};
 use crate::meta::EntryMeta;
-use crate::policy::{OPAQUE_LENGTH, Policy, ResourceClass};
+use crate::policy::{Collection, OPAQUE_LENGTH, Policy, ResourceClass};
 use crate::principal::Principal;
 use crate::ruleset::Ruleset;
 use crate::semantics::storable::NoStoreReason;
@@ -229,6 +231,8 @@ pub enum Body {
     StoredParts(Vec<Piece>),
     /// One whose slices are stored, each as far as it was asked for.
     Sliced(Box<Sliced>),
+    /// A page of the stored list, or of the one that was just made.
+    Page(Box<Page>),
     /// The one that was just fetched.
     Fetched,
     /// None.
@@ -244,6 +248,8 @@ pub enum Served {
     Fresh,
     /// From the store and stale.
     Stale,
+    /// From the store, in the place of a failure that the policy expects: which of the collection's failures.
+    Fallback(usize),
     /// From a device's store because the network failed.
     Offline,
     /// No answer: refused or failed.
@@ -257,6 +263,7 @@ impl Served {
         match self {
             Self::Fresh => "fresh",
             Self::Stale => "stale",
+            Self::Fallback(_) => "fallback",
             Self::Offline => "offline",
             Self::Failed => "failed",
         }
@@ -312,6 +319,8 @@ pub(crate) struct Context<'e> {
     pub(crate) request: RequestHead,
     pub(crate) class: Option<&'e ResourceClass>,
     pub(crate) params: Params,
+    /// Which page of a list is asked for, where the class is one and pages are cut here.
+    pub(crate) page: Option<Paging>,
     pub(crate) principal: Option<Principal>,
     pub(crate) event: Option<DomainEvent>,
     /// Why another request, which this one has waited for, went forward.
@@ -322,7 +331,13 @@ pub(crate) struct Context<'e> {
     pub(crate) began: Timestamp,
 }
 
-impl Context<'_> {
+impl<'e> Context<'e> {
+    /// The list that pages are cut from here.
+    pub(crate) fn collection(&self) -> Option<&'e Collection> {
+        // Whoever cuts no pages does without the code.
+        self.page.filter(|_| cfg!(feature = "collections")).and(self.class?.collection.as_ref())
+    }
+
     pub(crate) fn is_read(&self) -> bool {
         !cfg!(feature = "mutations") || matches!(&*self.request.method, "GET" | "HEAD")
     }

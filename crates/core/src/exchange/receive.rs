@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Context, Fetch, Lookup, PassReason, Received, deliver};
+use super::{Context, Fetch, Lookup, PassReason, Received, deliver, list};
 use crate::consistency::Writes;
 use crate::head::{RequestHead, Target};
 use crate::invalidation::DomainEvent;
@@ -50,6 +50,7 @@ pub(crate) fn receive(
         request,
         class: None,
         params: Params::default(),
+        page: None,
         principal,
         event: None,
         waited: None,
@@ -73,6 +74,10 @@ pub(crate) fn receive(
         Ok(params) => {
             let key = CacheKey::new(rules.policy.version, &class.key, &params);
             context.params = params;
+            match list::paging(&context, class) {
+                Ok(page) => context.page = page,
+                Err(text) => return Received::Refuse(deliver::refusal(&context, 400, "bad-page", &text)),
+            }
             Received::Lookup(Lookup::new(context, class, key))
         }
         Err(turned) => {
@@ -262,7 +267,7 @@ fn url_params(class: &ResourceClass, target: &Target, params: &mut Params) -> Op
 
 /// `Some(None)`: not there. `None`: there twice, or unreadable; which one counts would be a guess.
 #[expect(clippy::option_option, reason = "absent and ambiguous are different answers")]
-fn query_value(query: &str, name: &str) -> Option<Option<String>> {
+pub(super) fn query_value(query: &str, name: &str) -> Option<Option<String>> {
     let mut found = None;
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

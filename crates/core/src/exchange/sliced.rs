@@ -209,6 +209,7 @@ impl Sliced {
             tags: self.tags.clone(),
             vary: Vec::new(),
             slices: None,
+            list: None,
         };
         let mut fields = Fields::new();
         fields.set("content-type", "application/octet-stream");

@@ -15,6 +15,7 @@ fn meta(key: &str, tags: &[&str]) -> EntryMeta {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         vary: vec![],
         slices: None,
+        list: None,
     }
 }
 

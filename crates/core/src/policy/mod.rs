@@ -6,6 +6,7 @@
 #[cfg(feature = "document")]
 pub mod document;
 
+mod collection;
 pub mod route;
 mod settings;
 mod wire;
@@ -18,10 +19,11 @@ use crate::time::DeltaSeconds;
 use route::{Pattern, Router};
 use wire::{Reader, Wire};
 
+pub use collection::{Collection, Envelope, FailsWith, Failure};
 pub use settings::{EdgeSettings, Memory};
 
 /// First byte of the compiled form; a tier refuses another one.
-const FORM: u8 = 6;
+const FORM: u8 = 7;
 
 /// A validated policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ pub struct ResourceClass {
     pub max_body: u64,
     /// Bodies longer than this many bytes are fetched and stored in parts of this length; `None` is never.
     pub slice: Option<u64>,
+    /// How it is cut into pages, where it is a list that is stored whole.
+    pub collection: Option<Collection>,
 }
 
 /// The parameter that is always the verified user, never what a URL says.

@@ -8,8 +8,8 @@ use crate::invalidation::{Fact, Purge, PurgeRule, When};
 use crate::key::{Segment, Template};
 use crate::policy::route::{PathSegment, Pattern};
 use crate::policy::{
-    Anonymous, Authority, Budget, Device, EdgeSettings, Event, LeadsTo, Lifetimes, LocalStore, Memory, Policy, Query,
-    ResourceClass, Route, Scope, Store, Token,
+    Anonymous, Authority, Budget, Collection, Device, EdgeSettings, Envelope, Event, FailsWith, Failure, LeadsTo,
+    Lifetimes, LocalStore, Memory, Policy, Query, ResourceClass, Route, Scope, Store, Token,
 };
 use crate::principal::Identity;
 use crate::proof::{Algorithm, Proof, ProvenBy};
@@ -307,7 +307,13 @@ fn if_there_is<T: Wire + Default>(from: &mut Reader<'_>, is_needed: bool) -> T {
 records! {
     ResourceClass {
         name, scope, authority, query, key, tags, browser, headers, edge, device, anonymous, timeout, max_body, slice,
+        collection,
     }
+    Collection {
+        items, by, ties, descending, page, first, limit, usual, most, envelope, code_at, failures,
+    }
+    Envelope { pagination, cached, status, warning }
+    Failure { when, status, warning, retry }
     Lifetimes { ttl, stale_while_revalidate, stale_if_error, keep }
     Device { store, lifetimes, network_timeout, fallback, budget, opaque }
     Budget { bytes, entries }
@@ -334,6 +340,7 @@ choices! {
     ProvenBy { 0 Key, 1 KeySet, 2 Issuer }
     Algorithm { 0 Hs256, 1 Rs256, 2 Es256, 3 EdDsa }
     Purge { 0 Soft, 1 Hard }
+    FailsWith { 0 Timeout, 1 Code(code), 2 Status(status) }
     Segment { 0 Literal(text), 1 Param(name) }
     PathSegment { 0 Rest, 1 Literal(text), 2 Param(name) }
 }

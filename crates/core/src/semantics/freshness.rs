@@ -51,6 +51,12 @@ impl Freshness {
         (!self.revalidate || self.usable_on_error) && self.staleness() < self.lifetimes.stale_if_error
     }
 
+    /// Whether it has outlived every use, so that a store that still has it should not.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.age >= self.lifetimes.retention()
+    }
+
     fn staleness(&self) -> DeltaSeconds {
         self.age.minus(self.lifetimes.ttl)
     }

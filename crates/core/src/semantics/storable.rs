@@ -37,6 +37,8 @@ pub enum NoStoreReason {
     NoFreshness,
     /// The body is longer than the class allows.
     TooLarge,
+    /// It is to be a list, and cannot be made one; and why.
+    NoList(&'static str),
     /// What it holds was invalidated while it was under way.
     PurgedMeanwhile,
 }
@@ -59,6 +61,7 @@ impl NoStoreReason {
             Self::SetCookie => "set-cookie",
             Self::NoFreshness => "no-freshness",
             Self::TooLarge => "too-large",
+            Self::NoList(reason) => reason,
             Self::PurgedMeanwhile => "purged-meanwhile",
         }
     }
@@ -71,7 +74,13 @@ impl NoStoreReason {
     pub const fn replaces(self) -> bool {
         !matches!(
             self,
-            Self::Method | Self::Refusal | Self::Partial | Self::RequestNoStore | Self::Authorization | Self::Cookie
+            Self::Method
+                | Self::Refusal
+                | Self::Partial
+                | Self::RequestNoStore
+                | Self::Authorization
+                | Self::Cookie
+                | Self::NoList(_)
         )
     }
 

@@ -210,6 +210,7 @@ impl Edge {
                 }
             },
             Body::Fetched => reply.map_or((Vec::new(), true), |reply| (reply.body, reply.breaks)),
+            Body::Page(_) => unreachable!("a film is no list"),
             Body::Text(text) => (text.into_bytes(), false),
             Body::Empty => (Vec::new(), false),
         };

@@ -8,7 +8,7 @@ use super::model::{
     TokenDoc,
 };
 use super::place::join;
-use super::{Findings, nearest};
+use super::{Findings, collection, nearest};
 use crate::invalidation::{Fact, Purge, PurgeRule, When};
 use crate::key::{Segment, Template};
 use crate::policy::route::Pattern;
@@ -174,6 +174,7 @@ fn class(
     };
     let tags = doc.tags.iter().enumerate();
     let tags = tags.map(|(i, tag)| template(tag, &known, &join(&join(at, "tags"), &i.to_string()), findings)).collect();
+    let collection = doc.collection.as_ref().map(|list| collection::compile(doc, list, at, findings));
     let headers = doc.headers.iter().map(|(n, v)| (n.to_ascii_lowercase(), v.clone())).collect();
     ResourceClass {
         name: name.to_owned(),
@@ -197,8 +198,9 @@ fn class(
             AnonymousDoc::Refuse => Anonymous::Refuse,
         },
         timeout: doc.timeout.map_or(DeltaSeconds::new(10), |s| s.0),
-        max_body: doc.max_body.map_or(25 << 20, |s| s.0),
+        max_body: doc.max_body.map_or(if collection.is_some() { collection::USUAL_BODY } else { 25 << 20 }, |s| s.0),
         slice: doc.slice.map(|s| s.0),
+        collection,
     }
 }
 

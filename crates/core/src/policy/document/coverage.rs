@@ -41,12 +41,6 @@ pub const QUEUED: u8 = 1;
 /// In [`triggers`]: everything of the user goes.
 pub const WIPES: u8 = 2;
 
-/// Whether a tier on the device stores a class whose lifetimes the origin sets, which takes the feature `origin-rules`.
-#[must_use]
-pub fn needs_origin_rules(policy: &Policy, tier: Tier) -> bool {
-    policy.classes.iter().any(|c| c.authority.is_origin() && tier.lifetimes(c).is_some())
-}
-
 /// The policy without what says nothing to a Service Worker: it verifies nobody, answers GET alone, and writes no field
 /// for browsers. Every visitor downloads the rest.
 #[must_use]
@@ -70,7 +64,7 @@ pub fn for_sdk(mut policy: Policy) -> Policy {
     (policy.identity, policy.operators, policy.shell) = (None, None, None);
     for class in &mut policy.classes {
         class.headers.clear();
-        class.edge = None;
+        (class.edge, class.collection) = (None, None);
         // It counts where it keeps browsers from storing, which the device then does not take for the origin's doubt.
         class.browser = class.browser.take().filter(|browser| CacheControl::parse(browser).no_store);
     }

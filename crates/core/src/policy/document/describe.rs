@@ -8,8 +8,8 @@ use super::{write_size, write_span};
 use crate::invalidation::{Purge, PurgeRule};
 use crate::key::Namespace;
 use crate::policy::{
-    Anonymous, Authority, Budget, Device, EdgeSettings, Event, LeadsTo, Lifetimes, Policy, Query, ResourceClass, Scope,
-    Store, Token,
+    Anonymous, Authority, Budget, Collection, Device, EdgeSettings, Event, FailsWith, LeadsTo, Lifetimes, Policy,
+    Query, ResourceClass, Scope, Store, Token,
 };
 use crate::principal::Identity;
 use crate::proof::{Proof, ProvenBy};
@@ -47,6 +47,7 @@ pub fn describe(policy: &Policy) -> String {
         &["class", "query", "tags", "further fields", "without a credential", "origin's time", "longest body"],
         policy.classes.iter().map(limits_row),
     );
+    out.push_str(&lists(policy));
     out.push_str(&edge_settings(&policy.edge));
     out.push_str(&format!(
         "\n## Events\n\nAn event counts when the origin answered 2xx. At the edge, others stop getting what it invalidates within {}.\n\
@@ -162,6 +163,57 @@ fn limits_row(class: &ResourceClass) -> Vec<String> {
             Some(slice) => format!("{}, in parts of {}", write_size(class.max_body), write_size(slice)),
         },
     ]
+}
+
+/// The classes that are lists; nothing where there are none.
+fn lists(policy: &Policy) -> String {
+    let lists = policy.classes.iter().filter_map(|class| Some((class, class.collection.as_ref()?)));
+    let rows: Vec<Vec<String>> = lists
+        .map(|(class, collection)| {
+            let failures = collection.failures.iter().map(|failure| {
+                let retry = write_span(failure.retry);
+                format!("{}: {}, asked again after {retry}", fails_with(&failure.when), code(&failure.status))
+            });
+            vec![
+                code(&class.name),
+                code(&pointer(&collection.items)),
+                order(collection),
+                pages(collection),
+                list(failures),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = "\n### Lists\n\nStored whole and sorted; the edge cuts pages from them.\n".to_owned();
+    table(&mut out, &["class", "items", "sorted by", "pages", "what stands in for which failure"], rows.into_iter());
+    out
+}
+
+/// Names along a path as a JSON Pointer (RFC 6901).
+pub(crate) fn pointer(names: &[String]) -> String {
+    names.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+/// How a list is sorted, in words.
+pub(crate) fn order(Collection { by, ties, descending, .. }: &Collection) -> String {
+    let order = if *descending { "descending" } else { "ascending" };
+    format!("{} {order}, then {}", pointer(by), pointer(ties))
+}
+
+/// How pages are asked for, in words.
+pub(crate) fn pages(Collection { page, first, limit, usual, most, .. }: &Collection) -> String {
+    format!("{page} from {first}, {limit} {usual} (at most {most})")
+}
+
+/// A failure, in words.
+pub(crate) fn fails_with(when: &FailsWith) -> String {
+    match when {
+        FailsWith::Code(code) => code.clone(),
+        FailsWith::Status(status) => format!("status {status}"),
+        FailsWith::Timeout => "a timeout".to_owned(),
+    }
 }
 
 fn edge_settings(edge: &EdgeSettings) -> String {

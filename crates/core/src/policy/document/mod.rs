@@ -1,12 +1,14 @@
 //! Reads a policy file, says what is wrong with it and where, and compiles it.
 
 mod check;
+mod collection;
 mod compile;
 mod coverage;
 mod describe;
 mod identity;
 mod lifecycle;
 pub mod model;
+mod needs;
 pub mod place;
 mod types;
 mod units;
@@ -14,10 +16,11 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
-pub use coverage::{QUEUED, WIPES, coverage, for_sdk, for_service_worker, needs_origin_rules, triggers};
-pub(crate) use describe::most;
+pub use coverage::{QUEUED, WIPES, coverage, for_sdk, for_service_worker, triggers};
 pub use describe::{describe, reference};
+pub(crate) use describe::{fails_with, most, order, pages, pointer};
 pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};
+pub use needs::features;
 pub use types::{javascript, typescript};
 pub(crate) use units::{write_size, write_span};
 

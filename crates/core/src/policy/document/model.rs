@@ -1,5 +1,6 @@
 //! The policy file, field by field. Its JSON Schema is generated from these types.
 
+mod collection;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::units::{Size, Span};
+pub use collection::{CollectionDoc, EnvelopeDoc, FailureDoc, LimitDoc, OrderDoc, PageDoc, SortDoc};
 pub use settings::{
     AlgorithmDoc, AppDoc, EdgeSettingsDoc, IdentityDoc, IntrospectionDoc, InvalidationDoc, LocalDoc, MemoryDoc,
     MemoryLimits, OperatorsDoc, TokenDoc,
@@ -96,6 +98,9 @@ pub struct ClassDoc {
     /// Bodies longer than this are fetched and stored in parts of this length, so that a seek into a long film costs
     /// one part: `"64KB"` to `"64MB"`, best `"2MB"`. Without it every body is one piece.
     pub slice: Option<Size>,
+    /// The class is a list that the origin computes whole: it is stored once, sorted, and the edge cuts pages from it.
+    #[serde(default, deserialize_with = "super::units::object")]
+    pub collection: Option<CollectionDoc>,
     /// Warnings that the team has thought about: the warning's id and the reason.
     #[serde(default)]
     pub allow: BTreeMap<String, String>,

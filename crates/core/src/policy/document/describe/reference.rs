@@ -17,7 +17,7 @@ pub(super) const EXAMPLE: &str = include_str!("example.jsonc");
 pub(super) const INTROSPECTED: &str = include_str!("introspected.jsonc");
 
 /// Where each object of the schema stands in the example.
-const EXAMPLES: [(&str, &str); 14] = [
+const EXAMPLES: [(&str, &str); 20] = [
     ("IdentityDoc", "/identity"),
     ("IntrospectionDoc", "/identity/introspection"),
     ("InvalidationDoc", "/invalidation"),
@@ -28,6 +28,12 @@ const EXAMPLES: [(&str, &str); 14] = [
     ("ClassDoc", "/classes/cart"),
     ("EdgeLifetimes", "/classes/photo/edge"),
     ("DeviceLifetimes", "/classes/photo/device"),
+    ("CollectionDoc", "/classes/orders/collection"),
+    ("SortDoc", "/classes/orders/collection/sort"),
+    ("PageDoc", "/classes/orders/collection/page"),
+    ("LimitDoc", "/classes/orders/collection/limit"),
+    ("EnvelopeDoc", "/classes/orders/collection/envelope"),
+    ("FailureDoc", "/classes/orders/collection/failures/0"),
     ("EventDoc", "/events/product-changed"),
     ("ConditionalPurge", "/events/product-changed/edge/1"),
     ("WhenDoc", "/events/product-changed/edge/1/when"),
