@@ -4,7 +4,8 @@
 mod embed_policy;
 
 use tiercel_core::engine::Tier;
+use tiercel_core::policy::document::for_sdk;
 
 fn main() {
-    embed_policy::embed(Tier::Sdk, |policy| policy);
+    embed_policy::embed(Tier::Sdk, for_sdk);
 }

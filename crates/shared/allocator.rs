@@ -1,4 +1,4 @@
-//! The allocator of every tier: talc gives memory back as the standard one does, and takes 2.8 KB less of wasm (gzip).
+//! The allocator of the edge: talc gives memory back as the standard one does, and takes 2.8 KB less of wasm (gzip).
 
 #[cfg(target_family = "wasm")]
 #[global_allocator]

@@ -120,7 +120,7 @@ pub(crate) fn build_with(
         made.extend(bundle::service_worker(workspace, built, &compiled, app, &out.join("sw.js"))?);
     }
     if wants(Part::Sdk) || wants(Part::Web) {
-        made.extend(bundle::sdk(workspace, policy, &out.join("sdk"))?);
+        made.extend(bundle::sdk(workspace, policy, &compiled, &out.join("sdk"))?);
     }
     if wants(Part::Origin) {
         made.extend(bundle::origin(workspace, policy, &out.join("demo/origin"))?);

@@ -90,8 +90,9 @@ fn deflate(from: &Path, to: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init, &[])?;
+pub(crate) fn sdk(workspace: &Workspace, policy: &Path, compiled: &Policy, out: &Path) -> Result<Vec<PathBuf>> {
+    let features = features(compiled, Tier::Sdk);
+    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init, &features)?;
     step("tiercel-sdk: npm package", || {
         let facade = workspace.path("crates/client-sdk/js");
         ensure!(facade.join("package.json").is_file(), "the SDK has no {}/package.json", facade.display());

@@ -31,13 +31,18 @@ fn measure(root: &Path, file: &Path) -> Result<(String, usize, usize)> {
     Ok((name, raw, gzip))
 }
 
-/// Holds a file to a size, as gzip would send it, in bytes.
+/// Holds files to a size together, each as gzip would send it, in bytes.
 ///
 /// # Errors
-/// When it is larger, or cannot be read.
-pub(crate) fn at_most(file: &Path, limit: usize) -> Result<()> {
-    let (_, gzip) = of(file)?;
-    ensure!(gzip <= limit, "{} takes {gzip} bytes (gzip), {} more than the limit", file.display(), gzip - limit);
+/// When they are larger, or cannot be read.
+pub(crate) fn at_most(files: &[PathBuf], limit: usize) -> Result<()> {
+    let mut gzip = 0;
+    for file in files {
+        gzip += of(file)?.1;
+    }
+    let first = files.first().map(|file| file.display().to_string()).unwrap_or_default();
+    let names = if files.len() > 1 { format!("{first} and {} more files", files.len() - 1) } else { first };
+    ensure!(gzip <= limit, "{names}: {gzip} bytes (gzip), {} more than the limit", gzip.saturating_sub(limit));
     Ok(())
 }
 

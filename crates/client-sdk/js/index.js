@@ -4,6 +4,7 @@ import load, { Client } from "./pkg/tiercel_sdk.js";
 import { TiercelError, typed } from "./error.js";
 import { Decisions } from "./decisions.js";
 import { sender, textOf } from "./host.js";
+import { deleteCaches, linesOf } from "./lines.js";
 import { Layers } from "./optimistic.js";
 import { tokensOf } from "./seen.js";
 import { onGivenUp, onWake, tellWorker } from "./wake.js";
@@ -32,10 +33,20 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
   const base = new URL(baseUrl, globalThis.location?.href).href;
   // What the wasm holds must not hold the cache: one that the app lets go of closes by itself.
   const state = { isOpen: true, layers: new Layers(), watches: new Set(), stop: () => {} };
-  let send;
+  let send, lines, own;
   const host = {
     send: (wanted, readers, signal) => send(wanted, readers, signal),
     tell: tellWorker,
+    listen(policy) {
+      lines = linesOf(policy, { heard: (message) => own.deref()?.heard(message), told: (detail) => own.deref()?.told(detail) });
+    },
+    broadcast: (message) => lines?.broadcast(message),
+    announce: (detail) => lines?.announce(detail),
+    quiet() {
+      lines?.close();
+      lines = undefined;
+    },
+    deleteCaches,
     ended(forGood) {
       state.isOpen = false;
       state.stop();
@@ -48,6 +59,7 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
     },
   };
   const client = attempt(() => Client.open(user, base, host));
+  own = new WeakRef(client);
   state.seen = tokensOf(client.scope);
   send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen });
   return new Cache(user, client, state, { focus: refetchOnFocus, reconnect: refetchOnReconnect });

@@ -4,6 +4,7 @@ use tiercel_core::exchange::{Body, Delivery, Served};
 use tiercel_core::field::cache_status::Forward;
 use tiercel_core::head::ResponseHead;
 use tiercel_core::meta::EntryMeta;
+use tiercel_core::text;
 use tiercel_core::time::{DeltaSeconds, Timestamp};
 use wasm_bindgen::prelude::*;
 
@@ -102,14 +103,24 @@ pub(crate) fn failed(delivery: &Delivery, fetched: Option<&Fetched>, method: &st
     let (code, message) = match (&delivery.body, fetched) {
         (Body::Text(_), Some(fetched)) if fetched.not_json => (
             "not-json",
-            format!(
-                "{method} {path} was answered with something that is no JSON; is a proxy or a sign-in page in between?"
-            ),
+            text![
+                method,
+                " ",
+                path,
+                " was answered with something that is no JSON; is a proxy or a sign-in page in between?"
+            ],
         ),
-        (Body::Text(text), _) => (detail, format!("{method} {path}: {}", text.trim_end())),
+        (Body::Text(text), _) => (detail, text![method, " ", path, ": ", text.trim_end()]),
         _ => (
             "http-error",
-            format!("{method} {path} was answered with status {status}; `body` holds what the server says."),
+            text![
+                method,
+                " ",
+                path,
+                " was answered with status ",
+                u64::from(status),
+                "; `body` holds what the server says."
+            ],
         ),
     };
     let body = fetched.map_or(JsValue::UNDEFINED, |fetched| fetched.data.clone());

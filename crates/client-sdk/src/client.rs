@@ -9,7 +9,7 @@ use web_sys::AbortController;
 use crate::answer::Failure;
 use crate::host::Host;
 use crate::session::{Session, State};
-use crate::{drive, js, local, mutate, stored, wipe};
+use crate::{drive, js, local, mutate, stored, sync, wipe};
 
 /// One user's cache.
 #[wasm_bindgen]
@@ -194,6 +194,16 @@ impl Client {
             wipe::log_out(&session).await;
             Ok(JsValue::UNDEFINED)
         }))
+    }
+
+    /// Another tab said something, or the Service Worker.
+    pub fn heard(&self, message: &JsValue) {
+        sync::hear(Rc::clone(&self.session), message);
+    }
+
+    /// The page dispatched the event of the policy with this `detail`.
+    pub fn told(&self, detail: &JsValue) {
+        sync::obey(Rc::clone(&self.session), detail);
     }
 
     /// Closes. What was stored stays.

@@ -18,6 +18,26 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn tell(this: &Host, message: &JsValue);
 
+    /// Hears other tabs, the Service Worker and the page's events from now on, under the policy's name; see `js/lines.js`.
+    #[wasm_bindgen(method)]
+    pub(crate) fn listen(this: &Host, policy: &str);
+
+    /// Tells other tabs and the Service Worker.
+    #[wasm_bindgen(method)]
+    pub(crate) fn broadcast(this: &Host, message: &JsValue);
+
+    /// Dispatches the page's event with this `detail`.
+    #[wasm_bindgen(method)]
+    pub(crate) fn announce(this: &Host, detail: &JsValue);
+
+    /// Hears and says no more.
+    #[wasm_bindgen(method)]
+    pub(crate) fn quiet(this: &Host);
+
+    /// Deletes the caches whose names begin with `prefix`.
+    #[wasm_bindgen(method, js_name = deleteCaches)]
+    pub(crate) fn delete_caches(this: &Host, prefix: &str) -> Promise;
+
     /// The session has ended; `for_good` where the user logged out.
     #[wasm_bindgen(method)]
     pub(crate) fn ended(this: &Host, for_good: bool);

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use js_sys::{Array, Function, JsString, Object, Promise, Reflect};
 use tiercel_core::key::Params;
+use tiercel_core::text;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
@@ -35,13 +36,6 @@ pub(crate) fn settled() -> Promise {
 /// Begins `work`, for which nobody waits.
 pub(crate) fn spawn(work: Work<()>) {
     spawn_local(work);
-}
-
-/// What stands at the end of `path` from the global object; `None` when a step of it is missing.
-pub(crate) fn global(path: &[&str]) -> Option<JsValue> {
-    path.iter().try_fold(JsValue::from(js_sys::global()), |at, name| {
-        Reflect::get(&at, &JsValue::from_str(name)).ok().filter(|found| !found.is_undefined() && !found.is_null())
-    })
 }
 
 /// The member `name`; `undefined` when there is none.
@@ -114,7 +108,8 @@ pub(crate) fn params(value: &JsValue) -> Result<Params, Failure> {
             continue;
         }
         let Some(value) = text(&value) else {
-            let message = format!("The parameter `{name}` must be a string of well-formed Unicode; convert it first.");
+            let message =
+                text!["The parameter `", name, "` must be a string of well-formed Unicode; convert it first."];
             return Err(Failure::new("bad-params", message));
         };
         params.set(&name, Some(&value));

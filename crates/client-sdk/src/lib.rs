@@ -11,12 +11,13 @@
 //!  store     where records live ─▶ disk (rexie) or memory        record  one stored response
 //!  local     what only the device has, likewise       stored    what is stored, for people
 //!  purges    what was invalidated, and when           watchers  who wants to hear of a key
-//!  sync      other tabs, the page's events, the Service Worker   wipe    logout
+//!  sync      other tabs, the page's events, the Service Worker (js/lines.js)   wipe    logout
 //! ```
 
-#[path = "../../shared/allocator.rs"]
-mod allocator;
 mod answer;
+#[cfg(target_family = "wasm")]
+#[path = "../../shared/blocks.rs"]
+mod blocks;
 pub mod client;
 mod disk;
 mod drive;

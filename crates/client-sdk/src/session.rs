@@ -12,6 +12,7 @@ use tiercel_core::invalidation::{Facts, Invalidation, Purge};
 use tiercel_core::key::Params;
 use tiercel_core::policy::{Policy, USER_ID};
 use tiercel_core::principal::{Credential, CredentialSource, Principal};
+use tiercel_core::text;
 use tiercel_core::time::{DeltaSeconds, Timestamp};
 
 use crate::answer::Failure;
@@ -87,14 +88,14 @@ impl Session {
         // Twice the head and the body of a request, retried once.
         let memory = PURGE_MEMORY.max(DeltaSeconds::new(longest.get() * 4));
         let host = Rc::new(host);
-        let session = Rc::new_cyclic(|this: &Weak<Self>| Self {
+        let session = Rc::new(Self {
             engine,
             base: base.trim_end_matches('/').to_owned(),
             store: Store::open(&scope),
             purges: RefCell::new(Purges::new(memory)),
             flights: Flights::default(),
             watchers: Watchers::default(),
-            sync: Sync::start(&engine.policy().name, this.clone(), Rc::clone(&host)),
+            sync: Sync::start(&engine.policy().name, Rc::clone(&host)),
             locals: Locals::default(),
             host,
             state: Cell::new(State::Open),
@@ -190,14 +191,16 @@ impl Session {
     pub(crate) fn ask(&self, class: &str, mut params: Params) -> Result<Ask, Failure> {
         let Some(known) = self.engine.policy().class(class) else {
             let names: Vec<&str> = self.engine.policy().classes.iter().map(|class| class.name.as_str()).collect();
-            let message = format!("The policy has no class `{class}`; it has {}.", names.join(", "));
+            let message = text!["The policy has no class `", class, "`; it has ", names.join(", "), "."];
             return Err(Failure::new("unknown-class", message));
         };
         self.fill_user(&mut params);
         let Some(path) = self.engine.locate(&known.name, &params) else {
-            let message = format!(
-                "A parameter in the path of `{class}` is missing or empty; see `match` of the class in the policy."
-            );
+            let message = text![
+                "A parameter in the path of `",
+                class,
+                "` is missing or empty; see `match` of the class in the policy."
+            ];
             return Err(Failure::new("missing-parameter", message));
         };
         let mut fields = Fields::new();

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use tiercel_core::exchange::PutPlan;
+use tiercel_core::text;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
@@ -120,7 +121,7 @@ impl Store {
     /// Removes what has expired, and what an older or newer policy than `version` stored.
     pub(crate) async fn sweep(&self, now: Timestamp, version: u32) {
         self.memory.borrow_mut().sweep(now);
-        let _ = self.disk.sweep(now, &["v", &version.to_string(), "/"].concat()).await;
+        let _ = self.disk.sweep(now, &text!["v", u64::from(version), "/"]).await;
     }
 
     /// Every record that is not expired. Bodies are not copied.

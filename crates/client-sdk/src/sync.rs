@@ -5,12 +5,10 @@
 //! had to wait for a network, with `method` and `url`, which tell the rest. The page hears `{policy}:cache-invalidate` with `detail: { event, names }`, and may
 //! dispatch the same with `detail: { event, params }` to say that something happened.
 
-use std::cell::RefCell;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use tiercel_core::invalidation::Purge;
 use wasm_bindgen::prelude::*;
-use web_sys::{BroadcastChannel, CustomEvent, CustomEventInit, EventTarget, MessageEvent};
 
 use crate::host::Host;
 use crate::js::spawn;
@@ -19,50 +17,19 @@ use crate::{drive, js, wipe};
 
 /// The lines to everybody else.
 pub(crate) struct Sync {
-    event: String,
     host: Rc<Host>,
-    open: RefCell<Option<Lines>>,
-}
-
-struct Lines {
-    channel: Option<BroadcastChannel>,
-    _heard: Closure<dyn FnMut(MessageEvent)>,
-    told: Closure<dyn FnMut(CustomEvent)>,
 }
 
 impl Sync {
-    /// Listens for `session`, under the policy's name. Where there are no such channels, tabs go their own ways.
-    pub(crate) fn start(policy: &str, session: Weak<Session>, host: Rc<Host>) -> Self {
-        let event = format!("{policy}:cache-invalidate");
-        let of = session.clone();
-        let heard = Closure::new(move |message: MessageEvent| {
-            if let Some(session) = of.upgrade().filter(|session| session.is_open()) {
-                hear(session, &message.data());
-            }
-        });
-        let told = Closure::new(move |event: CustomEvent| {
-            if let Some(session) = session.upgrade().filter(|session| session.is_open()) {
-                obey(session, &event.detail());
-            }
-        });
-        let channel = BroadcastChannel::new(&format!("tiercel:{policy}")).ok();
-        if let Some(channel) = &channel {
-            channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-        }
-        let _ = page().add_event_listener_with_callback(&event, told.as_ref().unchecked_ref());
-        Self { event, host, open: RefCell::new(Some(Lines { channel, _heard: heard, told })) }
+    /// Listens under the policy's name. What is heard comes to [`hear`] and [`obey`].
+    pub(crate) fn start(policy: &str, host: Rc<Host>) -> Self {
+        host.listen(policy);
+        Self { host }
     }
 
     /// Hears and says no more.
     pub(crate) fn stop(&self) {
-        let Some(lines) = self.open.take() else { return };
-        if let Some(channel) = &lines.channel {
-            channel.set_onmessage(None);
-            channel.close();
-        }
-        let _ = page().remove_event_listener_with_callback(&self.event, lines.told.as_ref().unchecked_ref());
-        // A message that is on its way to the closures must find them.
-        spawn(Box::pin(async move { drop(lines) }));
+        self.host.quiet();
     }
 
     /// Tells other tabs and the Service Worker what was purged.
@@ -104,11 +71,7 @@ impl Sync {
     /// Tells the page what was purged.
     pub(crate) fn announce(&self, event: Option<&str>, names: &[String]) {
         let event = event.map_or(JsValue::NULL, JsValue::from_str);
-        let init = CustomEventInit::new();
-        init.set_detail(&js::object([("event", event), ("names", js::strings(names))]));
-        if let Ok(event) = CustomEvent::new_with_event_init_dict(&self.event, &init) {
-            let _ = page().dispatch_event(&event);
-        }
+        self.host.announce(&js::object([("event", event), ("names", js::strings(names))]));
     }
 
     fn broadcast<const N: usize>(&self, kind: &str, scope: &str, members: [(&str, JsValue); N]) {
@@ -116,15 +79,13 @@ impl Sync {
         for (name, value) in [("type", kind), ("scope", scope)] {
             js::set(&message, name, &JsValue::from_str(value));
         }
-        if let Some(channel) = self.open.borrow().as_ref().and_then(|lines| lines.channel.as_ref()) {
-            let _ = channel.post_message(&message);
-        }
+        self.host.broadcast(&message);
     }
 }
 
-/// Another tab said something.
-fn hear(session: Rc<Session>, message: &JsValue) {
-    if js::get(message, "scope").as_string().as_deref() != Some(&*session.scope) {
+/// Another tab said something, or the Service Worker.
+pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
+    if !session.is_open() || js::get(message, "scope").as_string().as_deref() != Some(&*session.scope) {
         return;
     }
     match js::get(message, "type").as_string().unwrap_or_default().as_str() {
@@ -163,8 +124,8 @@ fn hear(session: Rc<Session>, message: &JsValue) {
 }
 
 /// The app dispatched the event itself. What this SDK dispatches has `names`.
-fn obey(session: Rc<Session>, detail: &JsValue) {
-    if !detail.is_object() || !js::get(detail, "names").is_undefined() {
+pub(crate) fn obey(session: Rc<Session>, detail: &JsValue) {
+    if !session.is_open() || !detail.is_object() || !js::get(detail, "names").is_undefined() {
         return;
     }
     let event = js::get(detail, "event").as_string().unwrap_or_default();
@@ -178,9 +139,4 @@ fn obey(session: Rc<Session>, detail: &JsValue) {
             js::report(&js_sys::Error::new(failure.message()).into());
         }
     }));
-}
-
-/// The window, or the global scope of a worker.
-fn page() -> EventTarget {
-    js_sys::global().unchecked_into()
 }

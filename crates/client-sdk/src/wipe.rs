@@ -2,12 +2,8 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Promise};
-use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::CacheStorage;
 
-use crate::js;
 use crate::session::{Session, State, sessions};
 use crate::timer::within;
 
@@ -40,23 +36,5 @@ async fn erase(session: &Rc<Session>) {
     session.end(State::LoggedOut);
     session.watchers.clear();
     let prefix = session.engine.namespace(session.user.as_deref()).cache_prefix();
-    let _ = within(LIMIT, Box::pin(delete_caches(prefix))).await;
-}
-
-/// Cache Storage belongs to page and Service Worker alike. Insecure pages have none.
-async fn delete_caches(prefix: String) -> Result<JsValue, JsValue> {
-    let Some(caches) = js::global(&["caches"]).map(JsCast::unchecked_into::<CacheStorage>) else {
-        return Ok(JsValue::UNDEFINED);
-    };
-    let names = settle(caches.keys()).await?;
-    for name in Array::from(&names).iter().filter_map(|name| name.as_string()) {
-        if name.starts_with(&prefix) {
-            settle(caches.delete(&name)).await?;
-        }
-    }
-    Ok(JsValue::UNDEFINED)
-}
-
-async fn settle(promise: Promise) -> Result<JsValue, JsValue> {
-    JsFuture::from(promise).await
+    let _ = within(LIMIT, Box::pin(JsFuture::from(session.host.delete_caches(&prefix)))).await;
 }

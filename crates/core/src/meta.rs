@@ -53,6 +53,12 @@ pub enum Listed {
 }
 
 impl EntryMeta {
+    /// How the body is cut, in a tier that keeps slices.
+    #[must_use]
+    pub const fn slicing(&self) -> Option<Slicing> {
+        if cfg!(feature = "client-fields") { self.slices } else { None }
+    }
+
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> String {

@@ -35,7 +35,7 @@ impl Tier {
     /// Whether long bodies are kept in slices: where there are bodies, and not records.
     #[must_use]
     pub const fn keeps_slices(self) -> bool {
-        !matches!(self, Self::Sdk)
+        cfg!(feature = "client-fields") && !matches!(self, Self::Sdk)
     }
 
     /// The lifetimes of a class here; `None` when this tier does not store it.

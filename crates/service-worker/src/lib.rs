@@ -4,16 +4,17 @@
 //! nothing but text: no object of the browser's enters the wasm. `kernel` holds the way in and out, `effect` what can
 //! be asked of the browser, `drive` follows a request, `store` is Cache Storage, `ledger` what is in it, `slices` a long body in parts, `network` the way to
 //! the edge, `identity` knows whose page is asking. `mutation` hears what was changed, `queue` keeps what could not be sent,
-//! `reports` tells the pages what became of it. `memory` gives all
+//! `reports` tells the pages what became of it. `blocks` gives all
 //! of them room.
 
+#[cfg(target_family = "wasm")]
+#[path = "../../shared/blocks.rs"]
+mod blocks;
 mod drive;
 mod effect;
 mod identity;
 mod kernel;
 mod ledger;
-#[cfg(target_family = "wasm")]
-mod memory;
 mod mutation;
 mod network;
 mod queue;

@@ -36,7 +36,7 @@ pub(super) fn stored(
     }
     let length = entry.length.filter(|_| page.is_none());
     let selected = select(context, &mut head, length, AtHand::AnyPart, now);
-    let whole = entry.meta.slices.map(|slicing| {
+    let whole = entry.meta.slicing().map(|slicing| {
         let about = Whole { fields: &entry.head.fields, slicing, tags: entry.meta.tags.clone(), fetched: None };
         about.of(context, entry.key())
     });
@@ -196,7 +196,7 @@ fn select(
     at_hand: AtHand,
     now: Timestamp,
 ) -> Selected {
-    if head.status != 200 {
+    if !cfg!(feature = "client-fields") || head.status != 200 {
         return Selected::Whole;
     }
     if condition::not_modified(context.fields(), &head.fields) {

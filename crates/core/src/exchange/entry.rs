@@ -104,7 +104,7 @@ impl StoredEntry {
                 None => fields.append(name, value),
             }
         }
-        let length = match meta.slices {
+        let length = match meta.slicing() {
             Some(slicing) => {
                 fields.set_number("content-length", slicing.complete());
                 Some(slicing.complete())
@@ -219,7 +219,7 @@ pub(super) fn put_away(fields: &Fields, meta: &EntryMeta, retention: DeltaSecond
     let mut fields = fields.clone();
     fields.remove_hop_by_hop();
     let is_decoded = is_decoded(&fields);
-    if meta.slices.is_some() || is_decoded {
+    if meta.slicing().is_some() || is_decoded {
         // That of the whole, or of what came; not of what is stored here.
         fields.remove("content-length");
     }

@@ -351,7 +351,8 @@ impl<'e> Fetch<'e> {
     /// kept in slices, is passed through.
     fn is_part(&self) -> bool {
         let Mode::Fill(fill) = &self.mode else { return false };
-        let whole = self.context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
+        let whole = !cfg!(feature = "client-fields")
+            || self.context.fields().get("range").is_none_or(|range| range.trim() == "bytes=0-");
         !whole && fill.entry.is_none() && self.slice().is_none() && self.context.page.is_none()
     }
 

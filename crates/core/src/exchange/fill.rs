@@ -200,12 +200,12 @@ impl Fill<'_> {
         }
         let mut fresh = entry.head.clone();
         validate::freshen(&mut fresh.fields, &head.fields, now);
-        if entry.meta.slices.is_some() {
+        if entry.meta.slicing().is_some() {
             sliced::keep_version(&entry.head.fields, &mut fresh.fields);
         }
         let mut status = CacheStatus { fwd_status, ..self.status.clone() };
         let verdict = storable::judge_stored(self.class, &context.request, &fresh, context.rules.tier.is_shared());
-        let verdict = verdict.and_then(|()| self.plan(context, &fresh, entry.meta.slices, epochs, now));
+        let verdict = verdict.and_then(|()| self.plan(context, &fresh, entry.meta.slicing(), epochs, now));
         let (store, trust) = match verdict {
             Ok((plan, ttl)) => {
                 status.ttl = Some(ttl);

@@ -95,7 +95,7 @@ impl<'e> Lookup<'e> {
         }
         let is_list = self.context.page.is_some();
         if is_list != entry.meta.list.is_some()
-            || (entry.meta.slices.is_some() && !sliced::has_version(&entry.head.fields))
+            || (entry.meta.slicing().is_some() && !sliced::has_version(&entry.head.fields))
         {
             return self.fetch(CacheStatus::forward(Forward::UriMiss).because("unreadable-entry"), None);
         }

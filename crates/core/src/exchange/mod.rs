@@ -186,7 +186,7 @@ impl Delivery {
         let (upstream, name) = self.members();
         let (upstream, name) = (upstream.to_owned(), name.to_owned());
         self.status = self.status.clone().because("purge-pending");
-        self.head.fields.set("cache-status", format!("{upstream}{}", self.status.member(&name)));
+        self.head.fields.set("cache-status", text![upstream, self.status.member(&name)]);
     }
 
     /// Says that of this hit the part that goes out first had to be fetched (RFC 9211 §2.2, `partial`).
@@ -194,7 +194,7 @@ impl Delivery {
         let (upstream, name) = self.members();
         let (upstream, name) = (upstream.to_owned(), name.to_owned());
         self.status = CacheStatus { ttl: self.status.ttl, ..CacheStatus::forward(Forward::Partial) };
-        self.head.fields.set("cache-status", format!("{upstream}{}", self.status.member(&name)));
+        self.head.fields.set("cache-status", text![upstream, self.status.member(&name)]);
     }
 
     /// Has a failure show what its class has for it: the head and the body of `fallback` under the status of the failure,

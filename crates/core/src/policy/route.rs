@@ -186,7 +186,7 @@ impl core::fmt::Display for Pattern {
 fn encode_segment(value: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(value, SEGMENT).to_string()
+    utf8_percent_encode(value, SEGMENT).collect()
 }
 
 /// Finds the route of a request. Of several patterns that fit, the most special one wins.

@@ -252,8 +252,9 @@ macro_rules! choices {
     )* };
 }
 
-/// A tier without mutations verifies nobody and causes no events: its policy holds nothing of that
-/// ([`for_service_worker`](super::document::for_service_worker)), and it does without the readers.
+/// Only the edge verifies, and a tier without mutations causes no events: where they are not needed, the policy holds nothing
+/// of them ([`for_service_worker`](super::document::for_service_worker), [`for_sdk`](super::document::for_sdk)), and the
+/// tier does without the readers.
 impl Wire for Policy {
     fn write(&self, out: &mut Vec<u8>) {
         self.name.write(out);
@@ -282,17 +283,18 @@ impl Wire for Policy {
             shell: Wire::read(from),
             classes: Wire::read(from),
             routes: Wire::read(from),
-            identity: of_mutations(from),
-            operators: of_mutations(from),
-            events: of_mutations(from),
-            local: of_mutations(from),
+            identity: if_there_is(from, cfg!(feature = "edge")),
+            operators: if_there_is(from, cfg!(feature = "edge")),
+            events: if_there_is(from, cfg!(feature = "mutations")),
+            local: if_there_is(from, cfg!(feature = "mutations")),
         }
     }
 }
 
-/// Reads what is there for mutations, or that it is not there.
-fn of_mutations<T: Wire + Default>(from: &mut Reader<'_>) -> T {
-    if cfg!(feature = "mutations") {
+/// Reads what `is_needed`, or that it is not there.
+#[inline(always)]
+fn if_there_is<T: Wire + Default>(from: &mut Reader<'_>, is_needed: bool) -> T {
+    if is_needed {
         return T::read(from);
     }
     // What an empty list and what no value are written as.

@@ -21,7 +21,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
     let scheme = base.origin.split_once(':')?.0;
     let named = match reference.find([':', '/', '?']) {
         Some(at) if text::from(reference, at).starts_with(':') => Some(Target::parse(reference)),
-        _ if reference.starts_with("//") => Some(Target::parse(&format!("{scheme}:{reference}"))),
+        _ if reference.starts_with("//") => Some(Target::parse(&text![scheme, ":", reference])),
         _ => None,
     };
     if let Some(named) = named {
@@ -41,7 +41,7 @@ fn resolve(base: &Target, reference: &str) -> Option<Target> {
         absolute if absolute.starts_with('/') => without_dots(absolute),
         relative => {
             let folder = base.path.rfind('/').map_or("/", |at| text::upto(&base.path, at + 1));
-            without_dots(&format!("{folder}{relative}"))
+            without_dots(&text![folder, relative])
         }
     };
     Some(Target { origin: base.origin.clone(), path, query })
@@ -80,7 +80,7 @@ fn without_dots(path: &str) -> String {
             segment => kept.push(segment),
         }
     }
-    format!("/{}", kept.join("/"))
+    text!["/", kept.join("/")]
 }
 
 #[cfg(test)]

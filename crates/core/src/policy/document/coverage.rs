@@ -45,19 +45,28 @@ pub const WIPES: u8 = 2;
 /// for browsers. Every visitor downloads the rest.
 #[must_use]
 pub fn for_service_worker(mut policy: Policy) -> Policy {
-    (policy.identity, policy.operators, policy.shell) = (None, None, None);
+    policy = for_sdk(policy);
     policy.events.clear();
     policy.local.clear();
     policy.routes.retain(|route| matches!(route.leads_to, LeadsTo::Class(_)));
+    for class in &mut policy.classes {
+        if Tier::ServiceWorker.lifetimes(class).is_none() {
+            (class.key, class.query, class.device) = (Template::default(), Query::Listed(Vec::new()), None);
+            class.tags.clear();
+        }
+    }
+    policy
+}
+
+/// The policy without what says nothing to the SDK: it verifies nobody, and writes no field for browsers.
+#[must_use]
+pub fn for_sdk(mut policy: Policy) -> Policy {
+    (policy.identity, policy.operators, policy.shell) = (None, None, None);
     for class in &mut policy.classes {
         class.headers.clear();
         (class.edge, class.collection) = (None, None);
         // It counts where it keeps browsers from storing, which the device then does not take for the origin's doubt.
         class.browser = class.browser.take().filter(|browser| CacheControl::parse(browser).no_store);
-        if Tier::ServiceWorker.lifetimes(class).is_none() {
-            (class.key, class.query, class.device) = (Template::default(), Query::Listed(Vec::new()), None);
-            class.tags.clear();
-        }
     }
     policy
 }
@@ -181,24 +190,45 @@ mod tests {
         let policy = read(include_str!("../../../../../policies/videomi.json")).policy.expect("a policy");
         let lean = for_service_worker(policy.clone());
         assert_eq!(coverage(&lean), coverage(&policy));
-        let [whole, lean] = [policy, lean].map(|policy| Engine::new(policy, Tier::ServiceWorker));
-        for path in [
-            "/",
-            "/api/files/videos/f1",
-            "/api/files/videos/f1/thumbnail?x=1",
-            "/api/stats",
-            "/assets/a.js",
-            "/api/auth/x",
-        ] {
-            let decided = [&whole, &lean].map(|engine| {
-                let request = RequestHead::new("GET", &format!("https://a.example{path}"), Fields::new());
-                let ada = Principal::new("ada", CredentialSource::Device).expect("a user");
-                match engine.receive(request, Credential::Verified(ada), Timestamp::from_secs(1)) {
-                    Received::Lookup(lookup) => Some((lookup.key().clone(), lookup.groups())),
-                    Received::Pass(_) | Received::Refuse(_) => None,
-                }
+        for (tier, lean) in [(Tier::ServiceWorker, lean), (Tier::Sdk, for_sdk(policy.clone()))] {
+            let [whole, lean] = [policy.clone(), lean].map(|policy| Engine::new(policy, tier));
+            for path in [
+                "/",
+                "/api/files/videos/f1",
+                "/api/files/videos/f1/thumbnail?x=1",
+                "/api/files?category=videos",
+                "/api/stats",
+                "/assets/a.js",
+                "/api/auth/x",
+            ] {
+                let decided = [&whole, &lean].map(|engine| {
+                    let request = RequestHead::new("GET", &format!("https://a.example{path}"), Fields::new());
+                    let ada = Principal::new("ada", CredentialSource::Device).expect("a user");
+                    match engine.receive(request, Credential::Verified(ada), Timestamp::from_secs(1)) {
+                        Received::Lookup(lookup) => Some((lookup.key().clone(), lookup.groups())),
+                        Received::Pass(_) | Received::Refuse(_) => None,
+                    }
+                });
+                assert_eq!(decided[0], decided[1], "{tier:?} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sdk_keeps_what_mutations_cause() {
+        use crate::invalidation::Facts;
+
+        let policy = read(include_str!("../../../../../policies/videomi.json")).policy.expect("a policy");
+        let lean = for_sdk(policy.clone());
+        assert_eq!((lean.local.len(), lean.routes.len()), (policy.local.len(), policy.routes.len()));
+        let [whole, lean] = [policy, lean].map(|policy| Engine::new(policy, Tier::Sdk));
+        for event in &whole.policy().events {
+            let caused = [&whole, &lean].map(|engine| {
+                let params = [("userId", "ada"), ("fileId", "f1")].into_iter().collect();
+                let happened = engine.policy().event(&event.name, params).expect("an event");
+                engine.invalidate(&happened, &Facts::default())
             });
-            assert_eq!(decided[0], decided[1], "{path}");
+            assert_eq!(caused[0], caused[1], "{}", event.name);
         }
     }
 }

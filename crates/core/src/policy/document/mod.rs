@@ -16,7 +16,7 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
-pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, triggers};
+pub use coverage::{QUEUED, WIPES, coverage, for_sdk, for_service_worker, triggers};
 pub use describe::{describe, reference};
 pub(crate) use describe::{fails_with, most, order, pages, pointer};
 pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};

@@ -11,8 +11,7 @@ pub fn features(policy: &Policy, tier: Tier) -> Vec<&'static str> {
     let needs_origin_rules = match tier {
         // Also what is only passed on there is passed on by RFC 9111.
         Tier::Edge => by_origin.count() > 0,
-        Tier::ServiceWorker => by_origin.filter(|class| tier.lifetimes(class).is_some()).count() > 0,
-        Tier::Sdk => false,
+        Tier::ServiceWorker | Tier::Sdk => by_origin.filter(|class| tier.lifetimes(class).is_some()).count() > 0,
     };
     let asks_issuer = policy.identity.as_ref().is_some_and(|identity| identity.proof.by != ProvenBy::Key);
     let has_lists = policy.classes.iter().any(|class| class.collection.is_some());
