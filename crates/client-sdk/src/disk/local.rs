@@ -2,69 +2,104 @@
 
 use std::rc::Rc;
 
+use futures_util::future::try_join_all;
 use js_sys::Array;
 use rexie::{KeyRange, TransactionMode};
 use wasm_bindgen::prelude::*;
 
-use super::{Connection, Disk, LOCAL, ORDER, Operation, Unusable, Wanted, committed};
+use super::{Connection, Disk, LIMIT, LOCAL, ORDER, Operation, Unusable, Wanted, committed};
+
+/// What every record adds to the longest wait for an operation, in milliseconds.
+const LIMIT_EACH: u64 = 2;
 
 impl Disk {
-    /// What the local store called `name` holds, the oldest first.
-    pub(crate) async fn local(&self, name: &str) -> Result<Array, Unusable> {
-        let name = JsValue::from_str(name);
-        self.run(&|connection: Rc<Connection>| -> Operation {
-            let name = name.clone();
+    /// The records under `ids`; `undefined` for each where there is none.
+    pub(crate) async fn get_local(&self, ids: &Array) -> Result<Array, Unusable> {
+        let limit = LIMIT + u64::from(ids.length()) * LIMIT_EACH;
+        self.run_within(limit, &|connection: Rc<Connection>| -> Operation {
+            let ids = ids.clone();
             Box::pin(async move {
                 let transaction = connection.begin(&[LOCAL], TransactionMode::ReadOnly)?;
-                let index = transaction.store(LOCAL)?.index(ORDER)?;
-                Ok(index.get_all(all_of(&name), None).await?.into_iter().collect::<Array>().into())
+                let store = transaction.store(LOCAL)?;
+                // All are asked for before any is waited for.
+                let found = try_join_all(ids.iter().map(|id| store.get(id))).await?;
+                Ok(found.into_iter().map(|record| record.unwrap_or(JsValue::UNDEFINED)).collect::<Array>().into())
             })
         })
         .await
         .map(JsCast::unchecked_into)
     }
 
-    /// Puts `record` into the local store called `name`, and removes the oldest beyond `most`, if that is still wanted.
-    pub(crate) async fn put_local(
-        &self,
-        name: &str,
-        record: &JsValue,
-        most: usize,
-        wanted: &Wanted,
-    ) -> Result<(), Unusable> {
-        let name = JsValue::from_str(name);
+    /// What the local store has whose ids begin with `prefix`, the newest first: at most `limit`, and only what comes after
+    /// `after`, which is as in [`AT`](crate::local::AT).
+    pub(crate) async fn local(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Array, Unusable> {
+        let (first, end) = (JsValue::from_str(after.unwrap_or(prefix)), end_of(prefix));
+        let limit = u32::try_from(limit).ok();
         self.run(&|connection: Rc<Connection>| -> Operation {
-            let (name, record, wanted) = (name.clone(), record.clone(), Rc::clone(wanted));
+            let range = KeyRange::bound(&first, &end, Some(true), Some(true));
             Box::pin(async move {
-                if !wanted() {
-                    return Ok(JsValue::UNDEFINED);
-                }
-                let transaction = connection.begin(&[LOCAL], TransactionMode::ReadWrite)?;
-                let store = transaction.store(LOCAL)?;
-                store.put(&record, None).await?;
-                let keys: Vec<JsValue> = store.index(ORDER)?.get_all_keys(all_of(&name), None).await?;
-                let over = keys.len().saturating_sub(most);
-                for key in keys.into_iter().take(over) {
-                    store.delete(key).await?;
-                }
-                committed(transaction).await
+                let transaction = connection.begin(&[LOCAL], TransactionMode::ReadOnly)?;
+                let index = transaction.store(LOCAL)?.index(ORDER)?;
+                Ok(index.get_all(Some(range?), limit).await?.into_iter().collect::<Array>().into())
             })
         })
         .await
-        .map(drop)
+        .map(JsCast::unchecked_into)
     }
 
-    /// Removes everything from the local store called `name`.
-    pub(crate) async fn clear_local(&self, name: &str) -> Result<(), Unusable> {
-        let name = JsValue::from_str(name);
+    /// Puts `records` into the local store whose ids begin with `prefix`, if that is still wanted. Where `most` is given,
+    /// removes the oldest beyond that many, and gives for how many more there is room.
+    pub(crate) async fn put_local(
+        &self,
+        prefix: &str,
+        records: &Array,
+        most: Option<usize>,
+        wanted: &Wanted,
+    ) -> Result<Option<usize>, Unusable> {
+        let (first, end) = (JsValue::from_str(prefix), end_of(prefix));
+        let limit = LIMIT + u64::from(records.length()) * LIMIT_EACH;
+        let room = self
+            .run_within(limit, &|connection: Rc<Connection>| -> Operation {
+                let (records, wanted) = (records.clone(), Rc::clone(wanted));
+                let range = || KeyRange::bound(&first, &end, None, Some(true));
+                let (counted, removed) = (range(), range());
+                Box::pin(async move {
+                    if !wanted() {
+                        return Ok(JsValue::UNDEFINED);
+                    }
+                    let transaction = connection.begin(&[LOCAL], TransactionMode::ReadWrite)?;
+                    let store = transaction.store(LOCAL)?;
+                    if let Err(refused) = store.put_all(records.iter().map(|record| (record, None))).await {
+                        // What is refused at once does not end the others by itself.
+                        let _ = transaction.abort().await;
+                        return Err(refused);
+                    }
+                    let mut room = JsValue::UNDEFINED;
+                    if let Some(most) = most {
+                        let index = store.index(ORDER)?;
+                        let count = index.count(Some(counted?)).await? as usize;
+                        room = JsValue::from(most.saturating_sub(count) as f64);
+                        if count > most {
+                            let keys = index.get_all_keys(Some(removed?), None).await?;
+                            try_join_all(keys.into_iter().skip(most).map(|key| store.delete(key))).await?;
+                        }
+                    }
+                    committed(transaction).await?;
+                    Ok(room)
+                })
+            })
+            .await?;
+        Ok(room.as_f64().map(|room| room as usize))
+    }
+
+    /// Removes everything under ids that begin with `prefix`.
+    pub(crate) async fn clear_local(&self, prefix: &str) -> Result<(), Unusable> {
+        let (first, end) = (JsValue::from_str(prefix), end_of(prefix));
         self.run(&|connection: Rc<Connection>| -> Operation {
-            let name = name.clone();
+            let range = KeyRange::bound(&first, &end, None, Some(true));
             Box::pin(async move {
                 let transaction = connection.begin(&[LOCAL], TransactionMode::ReadWrite)?;
-                let store = transaction.store(LOCAL)?;
-                for key in store.index(ORDER)?.get_all_keys(all_of(&name), None).await? {
-                    store.delete(key).await?;
-                }
+                transaction.store(LOCAL)?.delete(range?.into()).await?;
                 committed(transaction).await
             })
         })
@@ -73,8 +108,7 @@ impl Disk {
     }
 }
 
-/// Everything of the local store called `name`: an array comes after every number.
-fn all_of(name: &JsValue) -> Option<KeyRange> {
-    let (first, last) = (Array::of1(name), Array::of2(name, &Array::new()));
-    KeyRange::bound(&first, &last, None, None).ok()
+/// What comes after everything that begins with `prefix`, which ends with a slash: "0" is the character after it.
+fn end_of(prefix: &str) -> JsValue {
+    JsValue::from_str(&[prefix.trim_end_matches('/'), "0"].concat())
 }
