@@ -3,6 +3,8 @@
 #[path = "../shared/embed_policy.rs"]
 mod embed_policy;
 
+use tiercel_core::engine::Tier;
+
 fn main() {
-    embed_policy::embed(|policy| policy);
+    embed_policy::embed(Tier::Sdk, |policy| policy);
 }

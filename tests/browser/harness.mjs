@@ -76,7 +76,7 @@ export async function site(answer = () => false) {
   let server;
   const listen = (port) =>
     new Promise((resolve, reject) => {
-      server = createServer((request, response) => void handle(request, response));
+      server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => void handle(request, response));
       server.once("error", reject);
       server.listen(port, "127.0.0.1", () => resolve(server.address().port));
     });

@@ -387,9 +387,10 @@ describe("offline writes", { timeout: 180_000 }, () => {
     // An SDK that is opened later hears it then, once, and only its user's.
     const post = (message) => second.evaluate((message) => navigator.serviceWorker.controller.postMessage(message), message);
     await post({ type: "tiercel:opened", scope: "videomi_cache_bob" });
-    await post({ type: "tiercel:opened", scope: "videomi_cache_ada" });
-    await post({ type: "tiercel:opened", scope: "videomi_cache_ada" });
-    await until(async () => (await broadcasts(second)).length === 2, "it is said again");
+    await second.evaluate(() => {
+      for (let i = 0; i < 20; i++) navigator.serviceWorker.controller.postMessage({ type: "tiercel:opened", scope: "videomi_cache_ada" });
+    });
+    await until(async () => (await broadcasts(second)).length >= 2, "it is said again");
     await tell(second, { type: "tiercel:purge", names: [] });
     assert.deepEqual(await broadcasts(second), [expected, expected]);
   });

@@ -84,11 +84,15 @@ for (const { name, start, skip } of browsers) describe(`sw.js in ${name}`, { tim
     await get(page, THUMBNAIL);
     await until(() => stored("file:f1:thumbnail"), "the thumbnail is stored");
     await moveWorkerClock(page, 8 * DAY);
-    answers[THUMBNAIL] = (request, response) => {
+    let go;
+    const served = new Promise((resolve) => (go = resolve));
+    answers[THUMBNAIL] = async (request, response) => {
       assert.equal(request.headers["if-none-match"], '"1"');
+      await served;
       response.writeHead(304, { etag: '"1"' }).end();
     };
     const stale = await Promise.all([1, 2, 3].map(() => get(page, THUMBNAIL)));
+    go();
     for (const { headers } of stale) assert.match(headers["cache-status"], /hit; ttl=-86\d\d\d; detail="stale-while-revalidate"/);
     await until(async () => / hit; ttl=604/.test((await get(page, THUMBNAIL)).headers["cache-status"]), "the refresh has ended");
     assert.equal(web.count(THUMBNAIL), 2);

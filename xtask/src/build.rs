@@ -112,7 +112,7 @@ pub(crate) fn build_with(
         made.push(file);
     }
     if wants(Part::Edge) {
-        made.extend(bundle::edge(workspace, policy, &out.join("edge"))?);
+        made.extend(bundle::edge(workspace, policy, &compiled, &out.join("edge"))?);
     }
     let mut wasm = None;
     if wants(Part::Sw) || wants(Part::Web) {

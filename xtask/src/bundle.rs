@@ -8,10 +8,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tiercel_core::{
+    engine::Tier,
     key::{LAST_CLIENT, client_url},
     policy::{
         Policy,
-        document::{coverage, javascript, needs_origin_rules, triggers, typescript},
+        document::{coverage, features, javascript, triggers, typescript},
     },
 };
 
@@ -23,12 +24,13 @@ use crate::{
     workspace::{Workspace, files_below},
 };
 
-/// The edge Worker, ready for `wrangler deploy`.
+/// The edge Worker, ready for `wrangler deploy`. `compiled` is what `policy` says.
 ///
 /// # Errors
 /// Those of the tools.
-pub(crate) fn edge(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    worker(workspace, "tiercel-edge", &workspace.path("crates/edge-worker"), policy, out)
+pub(crate) fn edge(workspace: &Workspace, policy: &Path, compiled: &Policy, out: &Path) -> Result<Vec<PathBuf>> {
+    let source = workspace.path("crates/edge-worker");
+    worker(workspace, "tiercel-edge", &source, policy, &features(compiled, Tier::Edge), out)
 }
 
 /// The demo's origin Worker with its migrations, and the library it starts from (`seed.sql`, `media/`).
@@ -37,7 +39,7 @@ pub(crate) fn edge(workspace: &Workspace, policy: &Path, out: &Path) -> Result<V
 /// Those of the tools.
 pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let source = workspace.path("demo/origin");
-    let made = worker(workspace, "videomi-origin", &source, policy, out)?;
+    let made = worker(workspace, "videomi-origin", &source, policy, &[], out)?;
     copy_tree(&source.join("migrations"), &out.join("migrations"))?;
     copy(&source.join("seed.sql"), &out.join("seed.sql"))?;
     copy_tree(&workspace.path("demo/media"), &out.join("media"))?;
@@ -49,7 +51,7 @@ pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result
 /// # Errors
 /// Those of the tools.
 pub(crate) fn service_worker_wasm(workspace: &Workspace, policy: &Path, compiled: &Policy) -> Result<PathBuf> {
-    wasm::build_bare(workspace, "tiercel-sw", policy, needs_origin_rules(compiled).then_some("origin-rules"))
+    wasm::build_bare(workspace, "tiercel-sw", policy, &features(compiled, Tier::ServiceWorker))
 }
 
 /// The Service Worker: one classic script with the wasm inside, that keeps the app of the manifest.
@@ -89,7 +91,7 @@ fn deflate(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// Those of the tools.
 pub(crate) fn sdk(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init)?;
+    let bound = wasm::build(workspace, "tiercel-sdk", policy, "tiercel_sdk", Loading::Init, &[])?;
     step("tiercel-sdk: npm package", || {
         let facade = workspace.path("crates/client-sdk/js");
         ensure!(facade.join("package.json").is_file(), "the SDK has no {}/package.json", facade.display());
@@ -127,8 +129,15 @@ pub(crate) fn web(workspace: &Workspace, wasm: &Path, compiled: &Policy, dist: &
     Ok(scripts)
 }
 
-fn worker(workspace: &Workspace, package: &str, source: &Path, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, package, policy, "index", Loading::Import)?;
+fn worker(
+    workspace: &Workspace,
+    package: &str,
+    source: &Path,
+    policy: &Path,
+    features: &[&str],
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    let bound = wasm::build(workspace, package, policy, "index", Loading::Import, features)?;
     step(&format!("{package}: module Worker"), || {
         clear(out)?;
         plain_import(&bound)?;

@@ -20,6 +20,9 @@ const WASM_FEATURES: [&str; 6] =
 const SMALLER: [&str; 7] =
     ["--low-memory-unused", "--flatten", "--rereloop", "-Oz", "--gufa", "-Oz", "--reorder-functions"];
 
+/// The same for a Worker, as far as it gains there: in a large module, functions in another order compress worse.
+const SMALLER_WORKER: [&str; 5] = ["--low-memory-unused", "--flatten", "--rereloop", "-Oz", "-Oz"];
+
 /// Which JavaScript wasm-bindgen writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loading {
@@ -28,6 +31,16 @@ pub(crate) enum Loading {
     Import,
     /// The module comes through `init` or `initSync`. This is what a browser needs.
     Init,
+}
+
+impl Loading {
+    /// How the module is shrunk. A Worker has a limit, as its platform has.
+    const fn passes(self) -> &'static [&'static str] {
+        match self {
+            Self::Import => &SMALLER_WORKER,
+            Self::Init => &["-Oz"],
+        }
+    }
 }
 
 /// A bound module: `{dir}/{name}.js`, `{dir}/{name}_bg.wasm`, type declarations and snippets.
@@ -55,13 +68,15 @@ pub(crate) fn build(
     policy: &Path,
     name: &'static str,
     loading: Loading,
+    features: &[&str],
 ) -> Result<Bound> {
-    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, None))?;
+    let compiled =
+        progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, features))?;
     let bound = progress::step(&format!("{package}: wasm-bindgen"), || {
         same_wasm_bindgen(workspace)?;
         bind(&compiled, workspace.scratch(package), name, loading)
     })?;
-    progress::step(&format!("{package}: wasm-opt"), || optimise(workspace, &bound.wasm(), &["-Oz"]))?;
+    progress::step(&format!("{package}: wasm-opt"), || optimise(workspace, &bound.wasm(), loading.passes()))?;
     Ok(bound)
 }
 
@@ -69,13 +84,9 @@ pub(crate) fn build(
 ///
 /// # Errors
 /// Those of the compiler and the tools.
-pub(crate) fn build_bare(
-    workspace: &Workspace,
-    package: &str,
-    policy: &Path,
-    feature: Option<&str>,
-) -> Result<PathBuf> {
-    let compiled = progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, feature))?;
+pub(crate) fn build_bare(workspace: &Workspace, package: &str, policy: &Path, features: &[&str]) -> Result<PathBuf> {
+    let compiled =
+        progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, features))?;
     let wasm = workspace.scratch(package).with_extension("wasm");
     if let Some(dir) = wasm.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -87,10 +98,10 @@ pub(crate) fn build_bare(
     Ok(wasm)
 }
 
-fn compile(workspace: &Workspace, package: &str, policy: &Path, feature: Option<&str>) -> Result<PathBuf> {
+fn compile(workspace: &Workspace, package: &str, policy: &Path, features: &[&str]) -> Result<PathBuf> {
     Run::new("cargo")
         .args(["build", "--profile", "wasm", "--target", SHIPPED_TARGET, "--package", package])
-        .args(feature.into_iter().flat_map(|feature| ["--features", feature]))
+        .args(["--no-default-features", "--features", &features.join(",")])
         .env("TIERCEL_POLICY", policy)
         .dir(&workspace.root)
         .status()?;

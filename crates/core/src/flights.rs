@@ -3,8 +3,6 @@
 //! Names and moments only. How a follower waits, and for how long at most, is the tier's matter; that it looks in the
 //! store afterwards, with the purges of that moment, is what keeps a shared answer as true as any stored one.
 
-use std::collections::HashMap;
-
 use crate::time::{DeltaSeconds, Timestamp};
 
 /// After this time a leader counts as lost: a runtime may end what goes on behind an answer, and tells nobody.
@@ -26,20 +24,40 @@ pub enum Role {
 /// The requests that are under way in one isolate.
 #[derive(Clone, Debug, Default)]
 pub struct Flights {
-    leading: HashMap<String, Timestamp>,
-    not_storable: HashMap<String, Timestamp>,
+    leading: Keys,
+    not_storable: Keys,
+}
+
+/// Keys, each since a moment. They are few, and only searched where the origin is asked: a map would cost more in the wasm
+/// than it saves.
+#[derive(Clone, Debug, Default)]
+struct Keys(Vec<(String, Timestamp)>);
+
+impl Keys {
+    fn since(&self, key: &str) -> Option<Timestamp> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, since)| *since)
+    }
+
+    fn insert(&mut self, key: &str, now: Timestamp) {
+        self.remove(key);
+        self.0.push((key.to_owned(), now));
+    }
+
+    fn remove(&mut self, key: &str) {
+        self.0.retain(|(known, _)| known != key);
+    }
 }
 
 impl Flights {
     /// A request for `key` wants to ask the origin. `remember` is how long a key counts as not storable.
     pub fn join(&mut self, key: &str, remember: DeltaSeconds, now: Timestamp) -> Role {
-        if self.not_storable.get(key).is_some_and(|since| now.seconds_since(*since) < remember) {
+        if self.not_storable.since(key).is_some_and(|since| now.seconds_since(since) < remember) {
             return Role::Alone;
         }
-        match self.leading.get(key) {
-            Some(since) if now.seconds_since(*since) < LOST_AFTER => Role::Follow,
+        match self.leading.since(key) {
+            Some(since) if now.seconds_since(since) < LOST_AFTER => Role::Follow,
             _ => {
-                self.leading.insert(key.to_owned(), now);
+                self.leading.insert(key, now);
                 Role::Lead
             }
         }
@@ -50,15 +68,13 @@ impl Flights {
     pub fn land(&mut self, key: &str, stored: Option<bool>, now: Timestamp) {
         self.leading.remove(key);
         match stored {
-            Some(true) => {
-                self.not_storable.remove(key);
-            }
+            Some(true) => self.not_storable.remove(key),
             Some(false) => {
-                if self.not_storable.len() >= MOST_REMEMBERED {
+                if self.not_storable.0.len() >= MOST_REMEMBERED {
                     // Any of them: a forgotten key costs one wait.
-                    self.not_storable.clear();
+                    self.not_storable.0.clear();
                 }
-                self.not_storable.insert(key.to_owned(), now);
+                self.not_storable.insert(key, now);
             }
             None => {}
         }
@@ -122,6 +138,6 @@ mod tests {
             flights.join(&key, REMEMBER, at(0));
             flights.land(&key, Some(false), at(0));
         }
-        assert!(flights.not_storable.len() <= MOST_REMEMBERED && flights.leading.is_empty());
+        assert!(flights.not_storable.0.len() <= MOST_REMEMBERED && flights.leading.0.is_empty());
     }
 }

@@ -48,6 +48,20 @@ pub enum ProvenBy {
     Issuer,
 }
 
+impl ProvenBy {
+    /// Whether one of the keys that the issuer publishes proves a token.
+    #[must_use]
+    pub const fn is_key_set(self) -> bool {
+        cfg!(feature = "issuers") && matches!(self, Self::KeySet)
+    }
+
+    /// Whether the issuer's word proves it.
+    #[must_use]
+    pub const fn is_issuer(self) -> bool {
+        cfg!(feature = "issuers") && matches!(self, Self::Issuer)
+    }
+}
+
 /// Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {

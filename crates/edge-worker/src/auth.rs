@@ -7,7 +7,7 @@ use js_sys::Promise;
 use tiercel_core::field::Fields;
 use tiercel_core::keyring::{Choice, KeyRing, LONGEST_SET};
 use tiercel_core::principal::{Claims, Credential, Identity};
-use tiercel_core::proof::{Algorithm, KeyText, LONGEST_ANSWER, NO_KEY, Proof, ProvenBy, UNANSWERED};
+use tiercel_core::proof::{Algorithm, KeyText, LONGEST_ANSWER, NO_KEY, Proof, UNANSWERED};
 use tiercel_core::recognised::Recognised;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -82,23 +82,25 @@ pub(crate) async fn credential(identity: &Identity, fields: &Fields, env: &Env, 
 
 /// Whether what is remembered was proven by what counts now.
 fn is_current(proof: &Proof, env: &Env) -> bool {
-    match proof.by {
-        ProvenBy::Key => KEY.with_borrow(|known| variable(env, proof).is_some_and(|text| *known == text)),
-        ProvenBy::KeySet => KEYS.with_borrow(|(_, ring)| ring.is_current(now())),
-        ProvenBy::Issuer => true,
+    if proof.by.is_issuer() {
+        return true;
     }
+    if proof.by.is_key_set() {
+        return KEYS.with_borrow(|(_, ring)| ring.is_current(now()));
+    }
+    KEY.with_borrow(|known| variable(env, proof).is_some_and(|text| *known == text))
 }
 
 /// One step of a proof: the claims, or what must be waited for.
 fn advance(identity: &Identity, token: &str, step: Step, env: &Env, context: &Context) -> Proven<Result<Claims, Wait>> {
     let proof = &identity.proof;
     match step {
-        Step::Begin if proof.by == ProvenBy::Issuer => {
+        Step::Begin if proof.by.is_issuer() => {
             let Some(by) = variable(env, proof) else { return Err(no_key(proof)) };
             let asked = issuer::ask(proof, Some((token, by)), LONGEST_ANSWER, env, context);
             return asked.map(|promise| Err((promise, Step::Word as fn(_) -> _))).ok_or(UNANSWERED);
         }
-        Step::Word(said) => {
+        Step::Word(said) if proof.by.is_issuer() => {
             let said = issuer::answer(&said).and_then(|(text, _)| token::claims(&text, false, &identity.subject));
             return match said {
                 Some((claims, Some(true))) => Ok(Ok(claims)),
@@ -110,12 +112,12 @@ fn advance(identity: &Identity, token: &str, step: Step, env: &Env, context: &Co
             token::holds(&holds)?;
             return token::claims(token, true, &identity.subject).map(|(claims, _)| Ok(claims)).ok_or(MALFORMED);
         }
-        Step::Keys(said) => learn(proof.algorithm, issuer::answer(&said)),
-        Step::Begin => {}
+        Step::Keys(said) if proof.by.is_key_set() => learn(proof.algorithm, issuer::answer(&said)),
+        Step::Begin | Step::Keys(_) | Step::Word(_) => {}
     }
     let header = token::header(token).ok_or(MALFORMED)?;
     proof.algorithm.admits(&header)?;
-    let (format, material) = if proof.by == ProvenBy::Key {
+    let (format, material) = if !proof.by.is_key_set() {
         own_key(proof, env)?
     } else {
         match KEYS.with_borrow_mut(|(_, ring)| ring.choose(header.key.as_deref(), now())) {

@@ -4,7 +4,6 @@
 //! So a follower looks into the store when its leader is back.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use js_sys::{Function, Promise};
 use tiercel_core::flights::{Flights, Role};
@@ -47,7 +46,8 @@ struct Landing {
 
 thread_local! {
     static FLIGHTS: RefCell<Flights> = RefCell::default();
-    static LANDINGS: RefCell<HashMap<String, Landing>> = RefCell::default();
+    /// Few enough to be searched through: a map would be code for its type alone.
+    static LANDINGS: RefCell<Vec<(String, Landing)>> = RefCell::default();
 }
 
 /// What a request for `key` is to do.
@@ -56,27 +56,33 @@ pub(crate) fn join(key: &str, remember: DeltaSeconds, now: Timestamp) -> Role {
     if role == Role::Lead {
         let mut settle = None;
         let promise = Promise::new(&mut |resolve, _| settle = Some(resolve));
-        let lost = LANDINGS.with_borrow_mut(|landings| landings.insert(key.to_owned(), Landing { promise, settle }));
         // Whoever still waits for a leader that was lost need not.
-        lost.inspect(Landing::settle);
+        take(key).iter().for_each(Landing::settle);
+        LANDINGS.with_borrow_mut(|landings| landings.push((key.to_owned(), Landing { promise, settle })));
     }
     role
 }
 
 /// Waits for the leader of `key`, at most so long.
 pub(crate) async fn wait(key: &str, longest: DeltaSeconds) {
-    let Some(promise) = LANDINGS.with_borrow(|landings| landings.get(key).map(|landing| landing.promise.clone()))
-    else {
-        return;
-    };
+    let promise = LANDINGS
+        .with_borrow(|landings| landings.iter().find(|(of, _)| of == key).map(|(_, landing)| landing.promise.clone()));
+    let Some(promise) = promise else { return };
     // Whether it came or not, the next step is to look.
     let _ = in_time(longest.get(), &promise).await;
 }
 
 fn land(key: &str, stored: Option<bool>) {
     FLIGHTS.with_borrow_mut(|flights| flights.land(key, stored, now()));
-    let landing = LANDINGS.with_borrow_mut(|landings| landings.remove(key));
-    landing.iter().for_each(Landing::settle);
+    take(key).iter().for_each(Landing::settle);
+}
+
+/// Takes the landing under `key` out.
+fn take(key: &str) -> Option<Landing> {
+    LANDINGS.with_borrow_mut(|landings| {
+        let at = landings.iter().position(|(of, _)| of == key)?;
+        Some(landings.swap_remove(at).1)
+    })
 }
 
 impl Landing {

@@ -86,12 +86,14 @@ Object.assign(effects, {
     forgetOpened();
     return "";
   },
-  broadcast(_, name, type, scope, names, method, url, cache, place) {
+  async broadcast(_, name, type, scope, names, method, url, cache, place) {
     const message = { type, scope };
     if (type === "purge") Object.assign(message, { event: null, names: names ? names.split("\n") : [] });
     if (url) Object.assign(message, { method, url });
+    // Kept first: an SDK that begins to listen in between asks for it.
+    const kept = cache ? await remember(cache, place, JSON.stringify(message)) : "";
     say(name, message);
-    return cache ? remember(cache, place, JSON.stringify(message)) : "";
+    return kept;
   },
   async pages() {
     const pages = await clients.matchAll({ type: "window", includeUncontrolled: true });

@@ -173,7 +173,8 @@ async fn is_allowed(user: &str, waiting: &Waiting) -> bool {
     !effect::came().await.is_empty()
 }
 
-async fn hold(name: &str) {
+/// Waits until no other task holds `name`, and holds it until this one ends.
+pub(crate) async fn hold(name: &str) {
     effect::want(&["hold", name]);
     effect::came().await;
 }

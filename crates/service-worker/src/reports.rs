@@ -57,6 +57,8 @@ pub(crate) async fn deliver(client: &str, user: &str) {
 pub(crate) async fn opened(client: String, of: String) {
     // Another user's, or of a page that has not said yet whose it is: the next one hears it.
     if let Some(user) = identity::of(&client).await.filter(|user| scope(Some(user)) == of) {
+        // Two tabs that are opened at once do not both have it said.
+        queue::hold("tiercel:owed").await;
         effect::want(&["deliver", &queue::cache(&user), OWED, &mutation::channel(), ""]);
         effect::came().await;
     }

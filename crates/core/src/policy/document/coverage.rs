@@ -41,12 +41,6 @@ pub const QUEUED: u8 = 1;
 /// In [`triggers`]: everything of the user goes.
 pub const WIPES: u8 = 2;
 
-/// Whether the Service Worker stores a class whose lifetimes the origin sets, which takes the feature `origin-rules`.
-#[must_use]
-pub fn needs_origin_rules(policy: &Policy) -> bool {
-    policy.classes.iter().any(|c| c.authority.is_origin() && Tier::ServiceWorker.lifetimes(c).is_some())
-}
-
 /// The policy without what says nothing to a Service Worker: it verifies nobody, answers GET alone, and writes no field
 /// for browsers. Every visitor downloads the rest.
 #[must_use]

@@ -7,6 +7,7 @@ mod describe;
 mod identity;
 mod lifecycle;
 pub mod model;
+mod needs;
 pub mod place;
 mod types;
 mod units;
@@ -14,10 +15,11 @@ mod units;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_path_to_error::Segment;
 
-pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, needs_origin_rules, triggers};
+pub use coverage::{QUEUED, WIPES, coverage, for_service_worker, triggers};
 pub(crate) use describe::most;
 pub use describe::{describe, reference};
 pub use lifecycle::{Lifecycle, Rule, Source, lifecycle};
+pub use needs::features;
 pub use types::{javascript, typescript};
 pub(crate) use units::{write_size, write_span};
 
