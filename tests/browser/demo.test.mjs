@@ -2,45 +2,13 @@
 // With TIERCEL_SCREENSHOTS=DIR the page is photographed at each step.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
-import { built, chromium, until } from "./harness.mjs";
+import { demoWorld } from "./demo-world.mjs";
+import { chromium, until } from "./harness.mjs";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-
-/** Edge and origin in workerd, with the demo's library. */
-async function world() {
-  const vars = { JWT_SECRET: "a secret of this test, and of nothing else" };
-  const config = {
-    edge: { dir: built("edge"), vars },
-    origin: { dir: built("demo/origin"), assetsDir: built("demo/web"), vars, seed: true },
-  };
-  const child = spawn(process.execPath, ["tools/world.mjs", JSON.stringify(config)], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const line = await Promise.race([
-    new Promise((resolve) => createInterface({ input: child.stdout }).once("line", resolve)),
-    ended.then(() => Promise.reject(new Error("the world ended before it was ready"))),
-  ]);
-  const { url, controlUrl } = JSON.parse(line);
-  const control = async (method, what, body) =>
-    (await fetch(`${controlUrl}/${what}`, { method, body: body && JSON.stringify(body) })).json();
-  return {
-    url,
-    /** What reached the origin since the last call: `GET /api/stats`. */
-    async atOrigin() {
-      const { requests } = await control("GET", "origin-requests");
-      await control("POST", "reset");
-      return requests.map(({ method, url }) => `${method} ${new URL(url).pathname}`);
-    },
-    async close() {
-      child.stdin.end();
-      await ended;
-    },
-  };
-}
 
 describe("the demo", { timeout: 180_000 }, () => {
   let cloud, chrome, page;
@@ -48,7 +16,7 @@ describe("the demo", { timeout: 180_000 }, () => {
   const log = [];
 
   before(async () => {
-    cloud = await world();
+    cloud = await demoWorld();
     chrome = await chromium();
     page = await chrome.browser.newPage();
     await page.setViewport({ width: 1280, height: 800 });
