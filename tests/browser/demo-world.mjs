@@ -12,9 +12,9 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..")
 export async function demoWorld(more = {}) {
   const vars = { JWT_SECRET: "a secret of this test, and of nothing else" };
   const config = {
-    edge: { dir: built("edge"), vars },
-    origin: { dir: built("demo/origin"), assetsDir: built("demo/web"), vars, seed: true },
     ...more,
+    edge: { dir: built("edge"), vars, ...more.edge },
+    origin: { dir: built("demo/origin"), assetsDir: built("demo/web"), vars, seed: true },
   };
   const child = spawn(process.execPath, ["tools/world.mjs", JSON.stringify(config)], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -22,12 +22,14 @@ export async function demoWorld(more = {}) {
     new Promise((resolve) => createInterface({ input: child.stdout }).once("line", resolve)),
     ended.then(() => Promise.reject(new Error("the world ended before it was ready"))),
   ]);
-  const { url, controlUrl, spotifyUrl } = JSON.parse(line);
+  const { url, edges, controlUrl, spotifyUrl } = JSON.parse(line);
   const control = async (method, what, body) =>
     (await fetch(`${controlUrl}/${what}`, { method, body: body && JSON.stringify(body) })).json();
   return {
     url,
     spotifyUrl,
+    /** Every isolate of the edge: { colo, isolate, url }. */
+    edges,
     control,
     /** What reached the origin since the last call: `GET /api/stats`. */
     async atOrigin() {

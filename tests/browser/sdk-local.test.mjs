@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { until } from "./harness.mjs";
 import { HOUR, World, databases, later, open } from "./sdk-world.mjs";
 
 const DAY = 24 * HOUR;
@@ -69,6 +70,50 @@ for (const [where, breakIt] of Object.entries(WITHOUT)) {
     assert.equal(await local(page, "history", "get", "other"), 1);
   });
 
+  test(`many at once, the last the newest, page by page: ${where}`, async () => {
+    const page = await world.page(breakIt);
+    await open(page, "a");
+    const found = await page.evaluate(async () => {
+      const search = cache.local("search");
+      await search.set("old", "old");
+      // More than there is room for, and one of them twice.
+      await search.setMany(Array.from({ length: 120 }, (_, n) => [`q${n}`, { n }]));
+      await search.setMany(new Map([["q50", "again"], ["last", "last"], ["q50", "once more"]]));
+      await search.setMany([]);
+      const keys = (entries) => entries.map(([key]) => key);
+      const first = keys(await search.entries({ limit: 3 }));
+      const second = keys(await search.entries({ limit: 3, after: first.at(-1) }));
+      const all = await search.entries();
+      const end = await search.entries({ after: all.at(-1)[0] });
+      const many = await search.getMany(["q119", "nothing", "q0", "q50"]);
+      many[0].n = "changed";
+      const gone = await search.entries({ after: "old" }).catch(({ code }) => code);
+      const again = (await search.getMany(["q119", "nothing", "q0", "q50"])).map((value) => value ?? null);
+      return { first, second, all: all.length, oldest: all.at(-1)[0], end, many: again, gone };
+    });
+    assert.deepEqual(found, {
+      first: ["last", "q50", "q119"],
+      second: ["q118", "q117", "q116"],
+      all: 100,
+      oldest: "q21",
+      end: [],
+      many: [{ n: 119 }, null, null, "once more"],
+      gone: "unknown-key",
+    });
+  });
+
+  test(`of many, one that cannot be stored is named and none of them is: ${where}`, async () => {
+    const page = await world.page(breakIt);
+    await open(page, "a");
+    const set = (entries) => page.evaluate(`cache.local("search").setMany(${entries}).catch(({ code, message }) => code + ": " + message)`);
+    assert.match(await set(`[["x", 1], ["y", document.body], ["z", 1]]`), /^bad-value: .*`y`/);
+    assert.match(await set(`[["x", 1], [7, 1]]`), /^bad-params: /);
+    assert.match(await set(`["xy"]`), /^bad-params: /);
+    assert.deepEqual(await local(page, "search", "entries"), []);
+    await local(page, "search", "set", "x", 2);
+    assert.deepEqual(await local(page, "search", "entries"), [["x", 2]], "it goes on");
+  });
+
   test(`what the policy's ttl is over for is gone: ${where}`, async () => {
     const page = await world.page(breakIt);
     await open(page, "a");
@@ -111,7 +156,7 @@ test("expired entries leave the disk", async () => {
   assert.deepEqual(await stored(), ["preferences/x", "search/x"]);
   await later(page, DAY + 1);
   // The sweep after an opening waits for the page to paint: five seconds.
-  while ((await stored()).length > 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(async () => (await stored()).length === 1, "the sweep has been");
   assert.deepEqual(await stored(), ["preferences/x"]);
 });
 
@@ -134,12 +179,38 @@ test("other tabs of the user hear of changes, tabs of others do not", async () =
   await local(page, "history", "delete", "x");
   await local(page, "history", "clear");
   for (const tab of [page, twin]) assert.deepEqual(await heard(tab, 3), ["x", "x", null]);
+  await page.evaluate(() => cache.local("history").setMany([["x", 1], ["z", 2]]));
+  for (const tab of [page, twin]) assert.deepEqual((await heard(tab, 4)).at(-1), null, "many at once");
   assert.equal(await local(twin, "preferences", "get", "x"), 1);
   await twin.evaluate(() => stop());
   await local(page, "history", "set", "y", 1);
-  await heard(page, 4);
+  await heard(page, 5);
   await local(other, "history", "set", "z", 1);
-  assert.deepEqual([await heard(twin, 3), await heard(other, 1)].map((told) => told.length), [3, 1]);
+  assert.deepEqual([await heard(twin, 4), await heard(other, 1)].map((told) => told.length), [4, 1]);
+});
+
+test("a store that two tabs fill holds no more than the policy allows", async () => {
+  const [page, twin] = [await world.page(), await world.page()];
+  for (const tab of [page, twin]) {
+    await open(tab, "a");
+    await tab.evaluate(() => {
+      globalThis.heard = 0;
+      cache.local("search").subscribe(() => ++globalThis.heard);
+    });
+  }
+  const fill = (tab, prefix, count) =>
+    tab.evaluate((prefix, count) => cache.local("search").setMany(Array.from({ length: count }, (_, n) => [prefix + n, n])), prefix, count);
+  const told = (tab, count) => until(() => tab.evaluate((count) => heard >= count, count), `the tab has heard of ${count} changes`);
+  await fill(page, "a", 60);
+  await told(twin, 1);
+  await fill(twin, "b", 60);
+  await told(page, 2);
+  await fill(page, "c", 1);
+  await told(twin, 3);
+  await fill(twin, "d", 1);
+  const keys = (await local(page, "search", "entries")).map(([key]) => key);
+  assert.deepEqual([keys.length, keys[0], keys[1], keys.at(-1)], [100, "d0", "c0", "a22"]);
+  assert.deepEqual(await page.evaluate(async () => (await cache.local("search").getMany(["a21", "a22"])).map((value) => value ?? null)), [null, 22]);
 });
 
 test("users are kept apart, and logout leaves nothing", async () => {
@@ -156,7 +227,7 @@ test("users are kept apart, and logout leaves nothing", async () => {
   });
   assert.equal(await page.evaluate(() => late), "logged-out");
   assert.deepEqual(await databases(page), ["videomi_cache_b"]);
-  for (const [method, ...args] of [["get", "x"], ["set", "x", 1], ["entries"], ["delete", "x"], ["clear"]]) {
+  for (const [method, ...args] of [["get", "x"], ["getMany", ["x"]], ["set", "x", 1], ["setMany", [["x", 1]]], ["entries"], ["delete", "x"], ["clear"]]) {
     assert.deepEqual(await local(page, "history", method, ...args), { code: "logged-out" }, method);
   }
   await open(page, "a");

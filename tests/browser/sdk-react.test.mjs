@@ -171,6 +171,58 @@ test("an error is shown beside old data, or alone; a wrong name ends no page", a
   await shows(page, { version: 1, error: undefined });
 });
 
+test("a refresh that fails is said at once, beside what it was to replace", async () => {
+  const page = await reactPage();
+  await showVideos(page);
+  await shows(page, { version: 1, status: "fresh" });
+  const answer = (status) => world.handlers.set(VIDEOS, (_, response) => send(response, status, { "content-type": "application/json" }, "{}"));
+  for (const [fail, wanted] of [
+    [() => answer(403), { status: "stale", error: "http-error" }],
+    [() => world.handlers.set(VIDEOS, (_, response) => send(response, 200, {}, "<p>a portal</p>")), { status: "offline", error: undefined }],
+    [() => (world.down = true), { status: "offline", error: undefined }],
+    [() => world.versions.set(VIDEOS, 2), { version: 2, status: "fresh", error: undefined }],
+  ]) {
+    world.handlers.clear();
+    world.down = false;
+    await page.evaluate(() => (leave(), cache.get("user-files", { category: "videos" }, { reload: true }).then(() => {})));
+    await later(page, HOUR + 1);
+    fail();
+    await showVideos(page);
+    await shows(page, { version: 1, isLoading: false, isRefreshing: false, ...wanted });
+  }
+  // The same for an app without hooks.
+  answer(403);
+  await later(page, HOUR + 1);
+  const told = await page.evaluate(() => next((onUpdate) => cache.get("user-files", { category: "videos" }, { onUpdate })).then(({ data, status, error }) => [data.data.version, status, error instanceof sdk.TiercelError, error.code, error.status]));
+  assert.deepEqual(told, [2, "stale", true, "http-error", 403]);
+});
+
+test("logging out clears what hooks show, here and in other tabs, and so does another user's cache", async () => {
+  const open = async (user) => {
+    const page = await reactPage(user);
+    await page.evaluate(() => cache.local("preferences").set("theme", "dark"));
+    await page.evaluate(() =>
+      show(cache, {
+        one: ({ useResource }) => useResource("user-files", { category: "videos" }, { keepPrevious: true }),
+        local: ({ useLocal }) => useLocal("preferences", "theme"),
+      }),
+    );
+    await shows(page, { version: 1 });
+    await until(() => page.evaluate(() => seen.local[0] === "dark"), "the value is shown");
+    return page;
+  };
+  const isEmpty = async (page, code) => {
+    await shows(page, { version: undefined, error: code, isLoading: false, isRefreshing: false });
+    await until(() => page.evaluate(() => seen.local[0] === undefined), "no value is shown");
+  };
+  const [page, other, elsewhere] = [await open("a"), await open("a"), await open("b")];
+  await page.evaluate(() => cache.logout());
+  for (const each of [page, other]) await isEmpty(each, "logged-out");
+  assert.equal((await shown(elsewhere)).version, 1, "another user's tab is left alone");
+  await elsewhere.evaluate(() => void sdk.open({ user: "c" }));
+  await isEmpty(elsewhere, "closed");
+});
+
 test("a component that left is left alone, and its subscription ends", async () => {
   const page = await reactPage();
   const held = world.hold(VIDEOS);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { until } from "./harness.mjs";
 import { World } from "./sdk-world.mjs";
 
 /** A worker whose later versions wait to be asked. */
@@ -65,13 +66,13 @@ test("register: tells what becomes of the worker, and lets a new version go to w
       globalThis.registration = await sdk.register({ onLifecycle: (event) => (events.push(event), heard()) });
     });
   /** Waits for an event; `type isUpdate`. */
-  const until = (wanted) =>
+  const event = (wanted) =>
     page.evaluate(async (wanted) => {
       while (!events.some(({ type, isUpdate }) => `${type} ${isUpdate}` === wanted)) await next((resolve) => (heard = resolve));
     }, wanted);
   await register();
-  await until("controlling false");
-  await until("activated false");
+  await event("controlling false");
+  await event("activated false");
   assert.deepEqual((await events()).sort(), ["activated false", "controlling false", "installed false"]);
   assert.equal(await page.evaluate(() => registration.update()), false, "the same script is no new version");
   assert.equal(await page.evaluate(() => registration.activate()), false, "and none waits");
@@ -79,23 +80,23 @@ test("register: tells what becomes of the worker, and lets a new version go to w
   world.worker = `// 2\n${WAITS}`;
   await page.evaluate(() => (events.length = 0));
   assert.equal(await page.evaluate(() => registration.update()), true);
-  await until("waiting true");
+  await event("waiting true");
   assert.deepEqual(await events(), ["installed true", "waiting true"]);
   // A page that comes later hears of it too, and so does one that is there when another has it go to work.
   const other = await world.page();
   await other.evaluate(async () => {
     globalThis.events = [];
     globalThis.registration = await sdk.register({ onLifecycle: ({ type, isUpdate }) => events.push(`${type} ${isUpdate}`) });
-    while (!events.includes("waiting true")) await new Promise((resolve) => setTimeout(resolve));
   });
+  await until(() => other.evaluate(() => events.includes("waiting true")), "the other page hears of the one that waits");
   assert.equal(await other.evaluate(() => registration.activate()), true);
-  await until("controlling true");
-  await until("activated true");
+  await event("controlling true");
+  await event("activated true");
 
   world.worker = 'addEventListener("install", (event) => event.waitUntil(Promise.reject(new Error("no"))));';
   await page.evaluate(() => (events.length = 0));
   await page.evaluate(() => registration.update());
-  await until("redundant true");
+  await event("redundant true");
   assert.deepEqual(await events(), ["redundant true"]);
 });
 
@@ -105,4 +106,25 @@ test("register: null without Service Workers, an error for a script that is none
   assert.equal(code, "register-failed");
   const bare = await world.page(() => Object.defineProperty(Navigator.prototype, "serviceWorker", { value: undefined }));
   assert.equal(await bare.evaluate(() => sdk.register()), null);
+});
+
+test("persist and estimate: what the browser says, and nothing where it says nothing", async () => {
+  const page = await world.page();
+  const [before, persisted, after] = await page.evaluate(async () => {
+    await navigator.storage.estimate();
+    const asked = [];
+    navigator.storage.persist = async () => (asked.push("persist"), true);
+    navigator.storage.persisted = async () => asked.length > 0;
+    const before = await sdk.estimate();
+    const persisted = await sdk.persist();
+    return [before, persisted && asked.length, await (await import("/sdk/register.js")).estimate()];
+  });
+  assert.ok(before.quota > 1e6 && before.usage >= 0 && before.usage < before.quota, JSON.stringify(before));
+  assert.deepEqual([before.persisted, persisted, after.persisted], [false, 1, true]);
+  const broken = await world.page(() => {
+    for (const name of ["persist", "persisted", "estimate"]) navigator.storage[name] = () => Promise.reject(new TypeError("not here"));
+  });
+  assert.deepEqual(await broken.evaluate(async () => [await sdk.persist(), await sdk.estimate()]), [false, null]);
+  const bare = await world.page(() => Object.defineProperty(Navigator.prototype, "storage", { value: undefined }));
+  assert.deepEqual(await bare.evaluate(async () => [await sdk.persist(), await sdk.estimate()]), [false, null]);
 });

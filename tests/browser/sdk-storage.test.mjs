@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { until } from "./harness.mjs";
 import { HOUR, World, databases, get, later, open, videos } from "./sdk-world.mjs";
 
 const FILES = "/api/upload/user/a?category=videos";
@@ -39,7 +40,7 @@ test("the database of an older release is made new, and used", async () => {
   await videos(page);
   await page.evaluate(() => cache.local("history").set("x", 1));
   assert.equal((await videos(page)).source, "device");
-  assert.deepEqual(await onDisk(page, `return [db.version, [...db.objectStoreNames]]`), [2, ["entries", "local"]]);
+  assert.deepEqual(await onDisk(page, `return [db.version, [...db.objectStoreNames]]`), [3, ["entries", "local"]]);
 });
 
 test("a tab that holds an older release open does not hold up the app: memory stands in", async () => {
@@ -72,7 +73,7 @@ test("what another version of the policy stored goes, what is local stays", asyn
   const keys = () => onDisk(page, `return settled(db.transaction("entries").objectStore("entries").getAllKeys())`);
   assert.equal((await keys()).length, 6);
   // The sweep after an opening waits for the page to paint: five seconds.
-  while ((await keys()).length > 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(async () => (await keys()).length === 1, "the sweep has been");
   assert.deepEqual(await keys(), ["v1/user:a:files:videos"]);
   assert.equal(await page.evaluate(() => cache.local("preferences").get("x")), 1);
 });

@@ -30,6 +30,10 @@ export const RIGHT = [
   `const store = cache.local("preferences"); await store.set("order", "name"); (await store.get("order"))?.trim();`,
   `for (const [key, value] of await cache.local("preferences").entries({ limit: 3 })) console.log(key.trim(), value.trim());`,
   `await cache.local("history").set("v1", { seen: 1 });`,
+  `const store = cache.local("preferences"); await store.setMany(new Map([["order", "name"]])); for (const value of await store.getMany(["order"])) value?.trim();`,
+  `const [last] = (await cache.local("preferences").entries({ limit: 3 })).at(-1) ?? []; await cache.local("preferences").entries({ after: last });`,
+  `const use: StorageUse | null = await estimate(); use?.quota.toFixed(); (await persist()) satisfies boolean;`,
+  `await cache.get("user-stats", {}, { onUpdate: ({ error }) => error?.code.trim() });`,
   // What can be observed.
   `cache.onDecision(({ class: cls, event, source, ms }) => console.log(cls ?? event, source, ms.toFixed()))();`,
   `for (const { key, bytes, fresh } of await cache.stored()) if (!fresh && bytes > 9) await cache.remove(key);`,

@@ -31,7 +31,7 @@ const RESOLUTIONS = {
 };
 
 /** Before every case. */
-const PRELUDE = `import { open, register, TiercelError, type DataOf, type Params, type Result, type Tiercel } from "@tiercel/sdk";
+const PRELUDE = `import { estimate, open, persist, register, TiercelError, type DataOf, type Params, type Result, type StorageUse, type Tiercel } from "@tiercel/sdk";
 import { TiercelProvider, useLocal, useMutation, useResource, useTiercel } from "@tiercel/sdk/react";
 import "@tiercel/sdk/inspector";
 declare const cache: Tiercel;

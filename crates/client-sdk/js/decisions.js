@@ -15,9 +15,16 @@ export class Decisions {
     this.#tell(asked, result, error);
   }
 
-  /** The refresh behind a stale answer came to `result`. */
+  /** The refresh behind a stale answer came to `result`, which is the stale one again, with an `error`, where it failed. */
   refreshed(asked, result) {
-    if (this.#counted.has(result)) return;
+    const { error } = result;
+    if (this.#counted.has(error ?? result)) return;
+    if (error) {
+      this.#counted.add(error);
+      this.#count(asked.class, "errors");
+      this.#tell({ ...asked, behind: true }, null, error);
+      return;
+    }
     this.#revalidated(asked.class, result);
     if (result.status === "offline") this.#count(asked.class, "offline");
     this.#tell({ ...asked, behind: true }, result);

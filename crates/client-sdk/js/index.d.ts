@@ -1,7 +1,7 @@
 import type { Classes, Events, LocalStores, policy } from "./policy.js";
 
-export { register } from "./register.js";
-export type { LifecycleEvent, Registration, RegisterOptions, Replayed } from "./register.js";
+export { estimate, persist, register } from "./register.js";
+export type { LifecycleEvent, Registration, RegisterOptions, Replayed, StorageUse } from "./register.js";
 
 /** How good an answer is. `offline`: an old copy, because the network is away. `fallback_revoked`: what stands in for data whose account is no longer connected. */
 export type Status = "fresh" | "stale" | "offline" | "fallback_revoked";
@@ -63,6 +63,8 @@ export interface Result<T> {
   cacheStatus: string | null;
   /** What the user should know, such as that an account must be connected again. */
   warning?: string;
+  /** Of what `onUpdate` hears: why the refresh failed, if it did. `data` is then what was to be replaced. */
+  error?: TiercelError;
   /** `data` has changes that the server has not confirmed yet. */
   optimistic?: true;
 }
@@ -70,7 +72,7 @@ export interface Result<T> {
 export interface GetOptions<T> {
   /** Stops waiting. A request that others share, or that fills the store, goes on. */
   signal?: AbortSignal;
-  /** Hears what the refresh behind a stale answer found. */
+  /** Hears what the refresh behind a stale answer found, once, and that it failed as well. */
   onUpdate?: (result: Result<T>) => void;
   /** Ask the network, whatever is stored. */
   reload?: boolean;
@@ -115,17 +117,28 @@ export interface MutateResult {
 export interface LocalStore<T> {
   /** `undefined` where there is none, or its `ttl` is over. */
   get(key: string): Promise<T | undefined>;
+  /** The same for many keys, in their order: one transaction. */
+  getMany(keys: Iterable<string>): Promise<(T | undefined)[]>;
   /**
    * Stores a copy. The oldest entries beyond `max-entries` go.
    * @throws {TiercelError} `bad-value` for what cannot be copied (`structuredClone`)
    */
   set(key: string, value: T): Promise<void>;
+  /**
+   * The same for many, the last being the newest: one transaction, all of them or none. Do not change the values before
+   * they are stored.
+   * @throws {TiercelError} `bad-value`, and `bad-params` for what is no `[key, value]`
+   */
+  setMany(entries: Iterable<readonly [key: string, value: T]>): Promise<void>;
   delete(key: string): Promise<void>;
-  /** The newest first. */
-  entries(options?: { limit?: number }): Promise<[key: string, value: T][]>;
+  /**
+   * The newest first, at most `limit`; `after` is the last key of the page before.
+   * @throws {TiercelError} `unknown-key` where there is nothing under `after` any more: begin anew
+   */
+  entries(options?: { limit?: number | undefined; after?: string | undefined }): Promise<[key: string, value: T][]>;
   clear(): Promise<void>;
   /**
-   * Hears the key of every change, in any tab; `null` when the store was cleared.
+   * Hears the key of every change, in any tab; `null` when many changed at once, or the store was cleared.
    * @returns a function that ends the subscription
    */
   subscribe(listener: (key: string | null) => void): () => void;
@@ -188,7 +201,7 @@ export interface Counters {
   offline: number;
   /** What the device had was confirmed by a 304. */
   revalidated: number;
-  /** Not answered. */
+  /** Not answered, or not in the refresh behind a stale answer. */
   errors: number;
 }
 
@@ -245,7 +258,7 @@ export interface Tiercel {
   /** Drops what is stored under `key`, in every tab; subscribers hear `null`. */
   remove(key: string): Promise<void>;
 
-  /** Deletes this user's database and caches and ends this cache, here and in other tabs. Works offline. */
+  /** Deletes this user's database and caches and ends this cache, here and in other tabs; subscribers hear `null`. Works offline. */
   logout(): Promise<void>;
 
   /** Closes; what was stored stays. */
@@ -258,7 +271,7 @@ export class TiercelError extends Error {
   /**
    * Stable: `network-failure`, `timeout`, `http-error`, `not-json`, `not-the-owner`, `no-credential`, `closed`,
    * `logged-out`, `bad-user`, `bad-params`, `bad-value`, `unknown-class`, `unknown-event`, `unknown-store`,
-   * `missing-parameter`, `not-a-mutation`, `load-failed`, `register-failed`, …
+   * `unknown-key`, `missing-parameter`, `not-a-mutation`, `load-failed`, `register-failed`, …
    */
   readonly code: string;
   /** The HTTP status, where there is one. */

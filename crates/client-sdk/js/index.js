@@ -5,12 +5,13 @@ import { TiercelError, typed } from "./error.js";
 import { Decisions } from "./decisions.js";
 import { sender, textOf } from "./host.js";
 import { deleteCaches, linesOf } from "./lines.js";
+import { local } from "./local.js";
 import { Layers } from "./optimistic.js";
 import { tokensOf } from "./seen.js";
 import { onGivenUp, onWake, tellWorker } from "./wake.js";
 
 export { TiercelError };
-export { register } from "./register.js";
+export { estimate, persist, register } from "./register.js";
 
 let loading;
 
@@ -25,16 +26,27 @@ function loaded() {
   return loading;
 }
 
+/** Has the browser get its databases ready while the wasm is on its way. What their names are, the wasm knows. */
+function warm() {
+  try {
+    globalThis.indexedDB?.databases?.().catch(() => {});
+  } catch {
+    // Forbidden here: records live in memory.
+  }
+}
+
 /** How often a read is repeated, unless the app says otherwise. */
 const RETRY = 2;
 
 export async function open({ user, baseUrl = globalThis.location.origin, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
+  if (!loading) warm();
   await loaded();
   const base = new URL(baseUrl, globalThis.location?.href).href;
   // What the wasm holds must not hold the cache: one that the app lets go of closes by itself.
   const state = { isOpen: true, layers: new Layers(), watches: new Set(), stop: () => {} };
   let send, lines, own;
   const host = {
+    ...local,
     send: (wanted, readers, signal) => send(wanted, readers, signal),
     tell: tellWorker,
     listen(policy) {
@@ -84,7 +96,10 @@ class Cache {
     const asked = { class: cls, params, began: performance.now() };
     const update = (raw) => {
       this.#decisions.refreshed(asked, raw);
-      if (onUpdate && !signal?.aborted) onUpdate(this.#shown(cls, params, raw));
+      if (!onUpdate || signal?.aborted) return;
+      const { error, ...answer } = raw;
+      const result = this.#shown(cls, params, answer);
+      onUpdate(error ? { ...result, error: typed(error) } : result);
     };
     const reading = settled(this.#client.get(cls, params, reload, update, signal ?? null));
     reading.then(
@@ -152,11 +167,13 @@ class Cache {
   local(store) {
     const client = this.#client;
     return {
-      get: (key) => settled(client.localGet(store, key)),
-      set: (key, value) => settled(client.localSet(store, key, value)),
+      get: async (key) => (await settled(client.localGet(store, [key])))[0],
+      getMany: (keys) => settled(client.localGet(store, [...keys])),
+      set: (key, value) => settled(client.localSet(store, [[key, value]])),
+      setMany: (entries) => settled(client.localSet(store, [...entries])),
       delete: (key) => settled(client.localRemove(store, key)),
       clear: () => settled(client.localClear(store)),
-      entries: ({ limit } = {}) => settled(client.localEntries(store, limit)),
+      entries: ({ limit, after } = {}) => settled(client.localEntries(store, limit, after)),
       subscribe(listener) {
         const id = attempt(() => client.localListen(store, listener));
         return () => client.localForget(id);

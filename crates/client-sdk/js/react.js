@@ -5,8 +5,6 @@ import {
   createContext, createElement, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore,
 } from "react";
 
-/** How long the refresh behind a stale answer may show, in milliseconds: of one that fails, nobody hears. */
-const REFRESH_LIMIT = 30_000;
 /** After these the user's data may not be shown any more. */
 const ENDED = ["closed", "logged-out", "not-the-owner"];
 
@@ -184,7 +182,6 @@ class Resource {
   #aborting = new AbortController();
   /** Answers may overtake each other; only the youngest question counts. */
   #turn = 0;
-  #limit;
 
   constructor(client, key) {
     const [cls, given] = JSON.parse(key);
@@ -210,7 +207,6 @@ class Resource {
   }
 
   stop() {
-    clearTimeout(this.#limit);
     this.#aborting.abort();
     this.#unsubscribe();
   }
@@ -233,14 +229,12 @@ class Resource {
     }
   }
 
-  #show({ data, status, age, source, reason, cacheStatus, warning }, isRefreshing) {
-    clearTimeout(this.#limit);
-    if (isRefreshing) this.#limit = setTimeout(() => this.#set({ isRefreshing: false }), REFRESH_LIMIT);
-    this.#set({ data, status, age, source, reason, cacheStatus, warning, error: null, isLoading: false, isRefreshing });
+  #show({ data, status, age, source, reason, cacheStatus, warning, error = null }, isRefreshing) {
+    if (ENDED.includes(error?.code)) this.#fail(error);
+    else this.#set({ data, status, age, source, reason, cacheStatus, warning, error, isLoading: false, isRefreshing });
   }
 
   #fail(error) {
-    clearTimeout(this.#limit);
     // Old data is better than a message in its place, unless it is nobody's any more.
     const kept = ENDED.includes(error?.code) ? NOTHING : this.shown;
     this.#set({ ...kept, error, isLoading: false, isRefreshing: false });

@@ -51,3 +51,22 @@ export interface Registration {
  * @throws {TiercelError} `register-failed`
  */
 export function register(options?: RegisterOptions): Promise<Registration | null>;
+
+/** What this origin takes of the device. */
+export interface StorageUse {
+  /** Bytes that are taken, about. */
+  usage: number;
+  /** Bytes that may be taken, about. */
+  quota: number;
+  /** Whether the browser keeps them when the device gets full. */
+  persisted: boolean;
+}
+
+/**
+ * Asks the browser not to clear this origin's storage when the device gets full. Some ask the user, others go by how the app
+ * is used, and then say yes later, when it is asked again. Whether it will.
+ */
+export function persist(): Promise<boolean>;
+
+/** What is stored of this origin, by SDK, Service Worker and app; `null` where the browser does not say. */
+export function estimate(): Promise<StorageUse | null>;

@@ -75,6 +75,21 @@ export async function register({ url = "/sw.js", credential, onLifecycle } = {})
   };
 }
 
+export async function persist() {
+  // Insecure pages have no such thing, and private windows may refuse to answer.
+  return (await globalThis.navigator?.storage?.persist?.().catch(() => false)) ?? false;
+}
+
+export async function estimate() {
+  try {
+    const { storage } = globalThis.navigator;
+    const [{ usage, quota }, persisted] = await Promise.all([storage.estimate(), storage.persisted()]);
+    return { usage, quota, persisted };
+  } catch {
+    return null;
+  }
+}
+
 /** Tells of what becomes of every worker of the registration: of those that are there, and of those that come. */
 function watch(workers, registration, listener) {
   const updates = new WeakMap();

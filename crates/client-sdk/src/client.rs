@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortController;
 
@@ -141,16 +141,16 @@ impl Client {
         }))
     }
 
-    /// The value under `key` of a local store; `undefined` when there is none.
+    /// The values under `keys` of a local store; `undefined` where there is none.
     #[wasm_bindgen(js_name = localGet)]
-    pub fn local_get(&self, store: String, key: JsValue) -> Promise {
-        js::promise(Box::pin(local::get(Rc::clone(&self.session), store, key)))
+    pub fn local_get(&self, store: String, keys: Array) -> Promise {
+        js::promise(Box::pin(local::get(Rc::clone(&self.session), store, keys)))
     }
 
-    /// Puts a value into a local store.
+    /// Puts `[key, value]` pairs into a local store.
     #[wasm_bindgen(js_name = localSet)]
-    pub fn local_set(&self, store: String, key: JsValue, value: JsValue) -> Promise {
-        js::promise(Box::pin(local::set(Rc::clone(&self.session), store, key, value)))
+    pub fn local_set(&self, store: String, entries: Array) -> Promise {
+        js::promise(Box::pin(local::set(Rc::clone(&self.session), store, entries)))
     }
 
     /// Removes what stands under `key` of a local store.
@@ -165,10 +165,10 @@ impl Client {
         js::promise(Box::pin(local::remove(Rc::clone(&self.session), store, None)))
     }
 
-    /// The entries of a local store, the newest first.
+    /// The entries of a local store, the newest first; those after the one called `after`, unless that is `undefined`.
     #[wasm_bindgen(js_name = localEntries)]
-    pub fn local_entries(&self, store: String, limit: Option<u32>) -> Promise {
-        js::promise(Box::pin(local::entries(Rc::clone(&self.session), store, limit)))
+    pub fn local_entries(&self, store: String, limit: Option<u32>, after: JsValue) -> Promise {
+        js::promise(Box::pin(local::entries(Rc::clone(&self.session), store, limit, after)))
     }
 
     /// Adds a listener to a local store and gives the number to remove it by.

@@ -16,18 +16,18 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::js::{self, Work};
-use crate::local::{AT, ID, STORE};
+use crate::local::{AT, ID};
 use crate::record::{EXPIRES, GROUPS, KEY};
 use crate::timer::within;
 
 /// Raised when the object stores change. rexie creates what is missing and drops what is not named here.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// The object store of records.
 pub(crate) const ENTRIES: &str = "entries";
 /// The object store of what only the device has.
 pub(crate) const LOCAL: &str = "local";
-/// There, the index that orders a local store by time.
-const ORDER: &str = "order";
+/// There, the index that orders a local store by time, the newest first: browsers read forwards in one request.
+const ORDER: &str = "newest";
 /// Safari may never answer the first open of a process. Milliseconds.
 const OPEN_LIMIT: u64 = 3_000;
 /// Longest wait for one operation, in milliseconds.
@@ -225,9 +225,18 @@ impl Disk {
 
     /// Runs an operation, a second time on a new connection when it fails.
     async fn run(&self, operation: &dyn Fn(Rc<Connection>) -> Operation) -> Result<JsValue, Unusable> {
+        self.run_within(LIMIT, operation).await
+    }
+
+    /// The same, with a limit of its own, in milliseconds.
+    async fn run_within(
+        &self,
+        limit: u64,
+        operation: &dyn Fn(Rc<Connection>) -> Operation,
+    ) -> Result<JsValue, Unusable> {
         for _ in 0..2 {
             let connection = self.connect().await.ok_or(Unusable)?;
-            match within(LIMIT, operation(Rc::clone(&connection))).await {
+            match within(limit, operation(Rc::clone(&connection))).await {
                 Some(Ok(done)) => return Ok(done),
                 Some(Err(_)) => self.lost(&connection),
                 None => {
@@ -296,10 +305,8 @@ async fn build(name: &str) -> rexie::Result<Rexie> {
         .key_path(KEY)
         .add_index(Index::new(GROUPS, GROUPS).multi_entry(true))
         .add_index(Index::new(EXPIRES, EXPIRES));
-    let local = ObjectStore::new(LOCAL)
-        .key_path(ID)
-        .add_index(Index::new_array(ORDER, [STORE, AT]))
-        .add_index(Index::new(EXPIRES, EXPIRES));
+    let local =
+        ObjectStore::new(LOCAL).key_path(ID).add_index(Index::new(ORDER, AT)).add_index(Index::new(EXPIRES, EXPIRES));
     // rexie closes the connection when another tab deletes or upgrades the database.
     Rexie::builder(name).version(SCHEMA).add_object_store(entries).add_object_store(local).build().await
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Promise};
+use js_sys::{Array, Function, Object, Promise};
 use tiercel_core::exchange::{Conclusion, Delivery, Fetch, Found, Lookup, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::invalidation::Facts;
 use tiercel_core::meta::EntryMeta;
@@ -45,7 +45,7 @@ pub(crate) async fn get(
                 Looked::Answer(delivery, behind) => {
                     let answer = answer::of(&delivery, record.as_ref(), None, &path, began)?;
                     if let Some(fetch) = behind {
-                        refresh(fly(&session, fetch, record, &ask, began, &JsValue::NULL)?, on_update);
+                        refresh(fly(&session, fetch, record, &ask, began, &JsValue::NULL)?, on_update, &answer);
                     }
                     Ok(answer)
                 }
@@ -93,13 +93,17 @@ async fn look(session: &Session, mut lookup: Lookup<'static>, reload: bool) -> (
     }
 }
 
-/// Lets the page know what a refresh behind a stale answer found. That it failed shows in the answer itself
-/// ("offline"), or nothing has changed.
-fn refresh(flight: Promise, on_update: Option<Function>) {
+/// Lets the page know what a refresh behind a stale `answer` found. Where there is none in its place, that is the answer
+/// still, and has an `error`.
+fn refresh(flight: Promise, on_update: Option<Function>, answer: &JsValue) {
+    let Some(listener) = on_update else { return };
+    let still = Object::assign(&Object::new(), answer.unchecked_ref());
     js::spawn(Box::pin(async move {
-        if let (Ok(answer), Some(listener)) = (JsFuture::from(flight).await, on_update) {
-            js::call(&listener, &answer);
-        }
+        let told = JsFuture::from(flight).await.unwrap_or_else(|error| {
+            js::set(&still, "error", &error);
+            still.into()
+        });
+        js::call(&listener, &told);
     }));
 }
 

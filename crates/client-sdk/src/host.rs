@@ -47,6 +47,41 @@ extern "C" {
     pub(crate) fn replayed(this: &Host, method: &str, url: &str, at: f64);
 }
 
+// Loops over the records of local stores, `{ id, at, value, expires }`: `js/local.js`. One call for all of
+// them; what is to become of them, stands in `local.rs`.
+#[wasm_bindgen]
+extern "C" {
+    /// The ids of `keys`; throws `bad-params`.
+    #[wasm_bindgen(method, catch, js_name = localIds)]
+    pub(crate) fn local_ids(this: &Host, prefix: &str, keys: &Array) -> Result<Array, JsValue>;
+
+    /// Records of `[key, value]` pairs, the last `most`, the oldest first; throws `bad-params`, and `bad-value` where one that is
+    /// alone cannot be copied. `like` is `{ prefix, at, apart, ttl, most }`.
+    #[wasm_bindgen(method, catch, js_name = localRecords)]
+    pub(crate) fn local_records(this: &Host, entries: &Array, like: &JsValue) -> Result<Array, JsValue>;
+
+    /// Copies of records; throws `bad-value`.
+    #[wasm_bindgen(method, catch, js_name = localCopies)]
+    pub(crate) fn local_copies(this: &Host, records: &Array) -> Result<Array, JsValue>;
+
+    /// The values of records; `undefined` where there is none, or it has expired.
+    #[wasm_bindgen(method, js_name = localValues)]
+    pub(crate) fn local_values(this: &Host, records: &Array, now: f64) -> Array;
+
+    /// `[key, value]` of each of `found`, the newest first, but where `held` has the same: copies of these. At most
+    /// `limit`, of what comes after `from` and has not expired.
+    #[wasm_bindgen(method, js_name = localEntries)]
+    pub(crate) fn local_entries(
+        this: &Host,
+        prefix: &str,
+        found: &Array,
+        held: &Array,
+        from: Option<String>,
+        limit: u32,
+        now: f64,
+    ) -> Array;
+}
+
 #[wasm_bindgen]
 extern "C" {
     /// The head of an answer.

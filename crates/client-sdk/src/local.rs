@@ -5,23 +5,20 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Array, Function};
+use js_sys::{Array, Function, Map};
 use tiercel_core::key::escape;
 use tiercel_core::policy::LocalStore;
 use wasm_bindgen::prelude::*;
 
 use crate::answer::Failure;
-use crate::disk::{LOCAL, Wanted};
+use crate::disk::{LOCAL, Unusable, Wanted};
 use crate::js;
-use crate::record::EXPIRES;
 use crate::session::Session;
 use crate::timer::clock;
 
 /// The member that is the key of the object store.
 pub(crate) const ID: &str = "id";
-/// The member with the name of the local store.
-pub(crate) const STORE: &str = "store";
-/// The member with the moment of the write, in milliseconds since the Unix epoch.
+/// The member with the prefix of the store's ids and the moment of the write, as a text by which the newest come first.
 pub(crate) const AT: &str = "at";
 
 /// What several writes of one millisecond are apart, in milliseconds.
@@ -31,10 +28,20 @@ const APART: f64 = 1.0 / 1024.0;
 #[derive(Default)]
 pub(crate) struct Locals {
     last: Cell<f64>,
-    /// The oldest first.
-    held: RefCell<Vec<JsValue>>,
+    /// How many changes have begun, here and in other tabs.
+    turn: Cell<u32>,
+    stores: RefCell<Vec<(String, Kept)>>,
     next: Cell<u32>,
     listeners: RefCell<Vec<(u32, String, Function)>>,
+}
+
+/// What is known of one store.
+#[derive(Clone, Default)]
+struct Kept {
+    /// Id to record, the oldest first.
+    held: Map,
+    /// For how many more the disk surely has room. Every change by another tab makes it 0: then it is counted.
+    room: Rc<Cell<usize>>,
 }
 
 impl Locals {
@@ -52,8 +59,17 @@ impl Locals {
 
     /// Tells who listens that there is something else under `key`; everywhere, where that is `null`.
     pub(crate) fn changed(&self, name: &str, key: &JsValue) {
+        self.tell(|of| of == name, key);
+    }
+
+    /// Tells everybody that nothing they know holds any longer.
+    pub(crate) fn all_changed(&self) {
+        self.tell(|_| true, &JsValue::NULL);
+    }
+
+    fn tell(&self, wanted: impl Fn(&str) -> bool, key: &JsValue) {
         let listeners = self.listeners.borrow();
-        let told: Vec<Function> = listeners.iter().filter(|(_, of, _)| of == name).map(|(.., it)| it.clone()).collect();
+        let told: Vec<Function> = listeners.iter().filter(|(_, of, _)| wanted(of)).map(|(.., it)| it.clone()).collect();
         // A listener may listen to more, or no longer.
         drop(listeners);
         for listener in told {
@@ -61,36 +77,60 @@ impl Locals {
         }
     }
 
+    /// Another tab has changed the store called `name` under `key`; see [`Self::changed`].
+    pub(crate) fn changed_elsewhere(&self, name: &str, key: &JsValue) {
+        self.turn();
+        self.of(name).room.set(0);
+        self.changed(name, key);
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&self) {
-        self.held.borrow_mut().clear();
+        self.stores.borrow_mut().clear();
         self.listeners.borrow_mut().clear();
     }
 
-    /// Now, and later than every write before.
-    fn moment(&self) -> f64 {
+    /// Now, and later than every write before, for the first of `count` writes.
+    fn moment(&self, count: u32) -> f64 {
         let at = (clock().as_millis() as f64).max(self.last.get() + APART);
-        self.last.set(at);
+        self.last.set(at + f64::from(count) * APART);
         at
     }
 
-    fn find(&self, id: &str) -> Option<JsValue> {
-        self.held.borrow().iter().find(|record| is(record, ID, id)).cloned()
+    /// A change begins. What is known after it holds only if none has begun meanwhile.
+    fn turn(&self) -> u32 {
+        self.turn.set(self.turn.get().wrapping_add(1));
+        self.turn.get()
     }
 
-    fn drop_held(&self, member: &str, text: &str) {
-        self.held.borrow_mut().retain(|record| !is(record, member, text));
-    }
-
-    fn hold(&self, store: &LocalStore, record: JsValue) {
-        let mut held = self.held.borrow_mut();
-        held.push(record);
-        let of = held.iter().filter(|record| is(record, STORE, &store.name)).count();
-        if of > store.max_entries as usize
-            && let Some(first) = held.iter().position(|record| is(record, STORE, &store.name))
-        {
-            held.remove(first);
+    fn of(&self, name: &str) -> Kept {
+        let mut stores = self.stores.borrow_mut();
+        if let Some((_, kept)) = stores.iter().find(|(known, _)| known == name) {
+            return kept.clone();
         }
+        let kept = Kept::default();
+        stores.push((name.to_owned(), kept.clone()));
+        kept
+    }
+}
+
+impl Kept {
+    /// Holds `records` in memory, at most `most`.
+    fn hold(&self, records: &Array, most: u32) {
+        for record in records.iter() {
+            let id = js::get(&record, ID);
+            self.held.delete(&id);
+            self.held.set(&id, &record);
+        }
+        let over = self.held.size().saturating_sub(most) as usize;
+        for id in self.held.keys().into_iter().take(over).flatten().collect::<Vec<JsValue>>() {
+            self.held.delete(&id);
+        }
+    }
+
+    /// What is held now, the oldest first.
+    fn records(&self) -> Array {
+        Array::from(&self.held.values())
     }
 }
 
@@ -108,98 +148,133 @@ pub(crate) fn find<'s>(session: &'s Session, name: &str) -> Result<&'s LocalStor
     })
 }
 
-/// The value under `key`; `undefined` when there is none.
+/// The values under `keys`, in their order; `undefined` where there is none.
 ///
 /// # Errors
 /// Those of [`find`]; `bad-params` for a key that is no string.
-pub(crate) async fn get(session: Rc<Session>, name: String, key: JsValue) -> Result<JsValue, JsValue> {
-    let id = id_of(&find(&session, &name)?.name, &text(&key)?);
-    let record = match session.locals.find(&id) {
-        Some(record) => js::structured_clone(&record).unwrap_or_default(),
-        None => session.store.disk.get(LOCAL, &id).await.unwrap_or_default(),
-    };
-    session.ensure_open()?;
-    Ok(if is(&record, ID, &id) && is_valid(&record) { js::get(&record, "value") } else { JsValue::UNDEFINED })
-}
-
-/// Every `[key, value]`, the newest first; at most `limit`.
-///
-/// # Errors
-/// Those of [`find`].
-pub(crate) async fn entries(session: Rc<Session>, name: String, limit: Option<u32>) -> Result<JsValue, JsValue> {
+pub(crate) async fn get(session: Rc<Session>, name: String, keys: Array) -> Result<JsValue, JsValue> {
     let store = find(&session, &name)?;
-    let mut records: Vec<JsValue> = session.store.disk.local(&store.name).await.unwrap_or_default().iter().collect();
+    let ids = session.host.local_ids(&prefix(&store.name), &keys)?;
+    let found = records(&session, store, &ids).await;
     session.ensure_open()?;
-    for held in session.locals.held.borrow().iter().filter(|record| is(record, STORE, &store.name)) {
-        let id = js::get(held, ID);
-        records.retain(|record| js::get(record, ID) != id);
-        records.extend(js::structured_clone(held));
-    }
-    // Those in memory are newer than those on the disk, or as new.
-    records.retain(is_valid);
-    let limit = limit.unwrap_or(store.max_entries).min(store.max_entries) as usize;
-    let pairs =
-        records.iter().rev().take(limit).map(|record| Array::of2(&js::get(record, "key"), &js::get(record, "value")));
-    Ok(pairs.collect::<Array>().into())
+    Ok(session.host.local_values(&found, now()).into())
 }
 
-/// Puts `value` under `key`. The oldest entries go where there are too many.
+/// Every `[key, value]`, the newest first: at most `limit`, and only what comes after the one called `after`.
 ///
 /// # Errors
-/// Those of [`find`]; `bad-value` for what cannot be stored, such as a function.
-pub(crate) async fn set(session: Rc<Session>, name: String, key: JsValue, value: JsValue) -> Result<JsValue, JsValue> {
-    let (store, key) = (find(&session, &name)?, text(&key)?);
-    let value = js::structured_clone(&value).map_err(|_| {
-        Failure::new(
-            "bad-value",
-            ["The value for `", &key, "` cannot be copied; functions and elements cannot."].concat(),
-        )
-    })?;
-    let (id, at) = (id_of(&store.name, &key), session.locals.moment());
-    let record = js::object([
-        (ID, JsValue::from_str(&id)),
-        (STORE, JsValue::from_str(&store.name)),
-        ("key", JsValue::from_str(&key)),
-        ("value", value),
+/// Those of [`find`]; `unknown-key` where there is nothing under `after`.
+pub(crate) async fn entries(
+    session: Rc<Session>,
+    name: String,
+    limit: Option<u32>,
+    after: JsValue,
+) -> Result<JsValue, JsValue> {
+    let store = find(&session, &name)?;
+    let mut from = None;
+    if !after.is_undefined() {
+        let ids = session.host.local_ids(&prefix(&store.name), &Array::of1(&after))?;
+        let found = records(&session, store, &ids).await.get(0);
+        from = js::get(&found, AT).as_string();
+        if from.is_none() {
+            let message = ["`", &name, "` has nothing under the key that `after` names; begin anew."].concat();
+            return Err(Failure::new("unknown-key", message).into());
+        }
+    }
+    let limit = limit.unwrap_or(store.max_entries).min(store.max_entries);
+    let held = session.locals.of(&store.name).records();
+    let most = limit.saturating_add(held.length()) as usize;
+    let prefix = prefix(&store.name);
+    let found = session.store.disk.local(&prefix, from.as_deref(), most).await.unwrap_or_default();
+    session.ensure_open()?;
+    Ok(session.host.local_entries(&prefix, &found, &held, from, limit, now()).into())
+}
+
+/// Puts each value of `[key, value]` pairs under its key. The oldest entries go where there are too many.
+///
+/// # Errors
+/// Those of [`find`]; `bad-params` for what is no such pair, `bad-value` for what cannot be stored, such as a function.
+pub(crate) async fn set(session: Rc<Session>, name: String, entries: Array) -> Result<JsValue, JsValue> {
+    let store = find(&session, &name)?;
+    let (at, most) = (session.locals.moment(entries.length()), store.max_entries);
+    let prefix = prefix(&store.name);
+    let like = js::object([
+        ("prefix", JsValue::from_str(&prefix)),
         (AT, JsValue::from_f64(at)),
+        ("apart", JsValue::from_f64(APART)),
+        ("ttl", store.ttl.map_or(JsValue::UNDEFINED, |ttl| JsValue::from_f64(ttl.get() as f64 * 1000.0))),
+        ("most", JsValue::from(most)),
     ]);
-    if let Some(ttl) = store.ttl {
-        js::set(&record, EXPIRES, &JsValue::from_f64(at + ttl.get() as f64 * 1000.0));
+    let records = session.host.local_records(&entries, &like)?;
+    let count = records.length();
+    if count == 0 {
+        return Ok(JsValue::UNDEFINED);
     }
     let of = Rc::clone(&session);
     let wanted: Wanted = Rc::new(move || of.is_open());
-    let on_disk = session.store.disk.put_local(&store.name, &record, store.max_entries as usize, &wanted).await;
+    let kept = session.locals.of(&store.name);
+    let turn = session.locals.turn();
+    let left = kept.room.replace(0).checked_sub(count as usize);
+    let limit = if left.is_some() { None } else { Some(most as usize) };
+    let on_disk = session.store.disk.put_local(&prefix, &records, limit, &wanted).await;
     session.ensure_open()?;
-    session.locals.drop_held(ID, &id);
-    if on_disk.is_err() {
-        session.locals.hold(store, record);
+    match on_disk {
+        Ok(counted) => {
+            if turn == session.locals.turn.get() {
+                kept.room.set(counted.or(left).unwrap_or_default());
+            }
+            if kept.held.size() > 0 {
+                for record in records.iter() {
+                    kept.held.delete(&js::get(&record, ID));
+                }
+            }
+        }
+        Err(Unusable) => kept.hold(&session.host.local_copies(&records)?, most),
     }
-    tell(&session, &name, &JsValue::from_str(&key));
+    let only = if count == 1 { entries.get(entries.length() - 1) } else { JsValue::NULL };
+    tell(&session, &name, &only.dyn_ref::<Array>().map_or(JsValue::NULL, |pair| pair.get(0)));
     Ok(JsValue::UNDEFINED)
 }
 
 /// Removes what stands under `key`; everything, where that is `None`.
 ///
 /// # Errors
-/// Those of [`find`].
+/// Those of [`find`]; `bad-params` for a key that is no string.
 pub(crate) async fn remove(session: Rc<Session>, name: String, key: Option<JsValue>) -> Result<JsValue, JsValue> {
     let store = find(&session, &name)?;
-    let key = key.map(|key| text(&key)).transpose()?;
+    let prefix = prefix(&store.name);
+    let kept = session.locals.of(&store.name);
     // What the disk does not do, it does not have.
     match &key {
         Some(key) => {
-            let id = id_of(&store.name, key);
-            session.locals.drop_held(ID, &id);
-            let _ = session.store.disk.remove(LOCAL, &id).await;
+            let id = session.host.local_ids(&prefix, &Array::of1(key))?.get(0);
+            kept.held.delete(&id);
+            let _ = session.store.disk.remove(LOCAL, &id.as_string().unwrap_or_default()).await;
         }
         None => {
-            session.locals.drop_held(STORE, &store.name);
-            let _ = session.store.disk.clear_local(&store.name).await;
+            kept.held.clear();
+            let turn = session.locals.turn();
+            kept.room.set(0);
+            if session.store.disk.clear_local(&prefix).await.is_ok() && turn == session.locals.turn.get() {
+                kept.room.set(store.max_entries as usize);
+            }
         }
     }
     session.ensure_open()?;
-    tell(&session, &name, &key.map_or(JsValue::NULL, |key| JsValue::from_str(&key)));
+    tell(&session, &name, &key.unwrap_or(JsValue::NULL));
     Ok(JsValue::UNDEFINED)
+}
+
+/// The records under `ids`, with values of their own; `undefined` where there is none.
+async fn records(session: &Session, store: &LocalStore, ids: &Array) -> Array {
+    let held = session.locals.of(&store.name).held;
+    // Before the disk is read: it is newer than what stands there.
+    let newer: Vec<JsValue> = if held.size() == 0 { Vec::new() } else { ids.iter().map(|id| held.get(&id)).collect() };
+    let found = session.store.disk.get_local(ids).await.unwrap_or_default();
+    for (at, record) in (0..).zip(&newer).filter(|(_, record)| !record.is_undefined()) {
+        found.set(at, js::structured_clone(record).unwrap_or_default());
+    }
+    found
 }
 
 fn tell(session: &Session, name: &str, key: &JsValue) {
@@ -207,22 +282,11 @@ fn tell(session: &Session, name: &str, key: &JsValue) {
     session.locals.changed(name, key);
 }
 
-fn text(key: &JsValue) -> Result<String, Failure> {
-    let message = "The key must be a string of well-formed Unicode.";
-    js::text(key).ok_or_else(|| Failure::new("bad-params", message))
+/// What ids begin with. An escaped name holds no slash.
+fn prefix(store: &str) -> String {
+    [&escape(store), "/"].concat()
 }
 
-/// An escaped name holds no slash.
-fn id_of(store: &str, key: &str) -> String {
-    [&escape(store), "/", key].concat()
-}
-
-fn is(record: &JsValue, member: &str, text: &str) -> bool {
-    js::get(record, member).as_string().as_deref() == Some(text)
-}
-
-/// Whether it is ours, and not expired.
-fn is_valid(record: &JsValue) -> bool {
-    js::get(record, "key").is_string()
-        && js::get(record, EXPIRES).as_f64().is_none_or(|expires| expires > clock().as_millis() as f64)
+fn now() -> f64 {
+    clock().as_millis() as f64
 }

@@ -63,7 +63,7 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) purges: RefCell<Purges>,
     pub(crate) flights: Flights,
-    pub(crate) watchers: Watchers,
+    pub(crate) watchers: Rc<Watchers>,
     pub(crate) sync: Sync,
     pub(crate) locals: Locals,
     pub(crate) host: Rc<Host>,
@@ -83,6 +83,9 @@ impl Session {
         let scope = engine.namespace(user.as_deref()).database();
         for other in sessions().filter(|other| other.scope != scope) {
             other.end(State::Closed);
+            // Nothing of its user is on the screen of the next one.
+            other.watchers.all_purged();
+            other.locals.all_changed();
         }
         let longest = engine.policy().classes.iter().map(|class| class.timeout).max().unwrap_or_default();
         // Twice the head and the body of a request, retried once.
@@ -94,7 +97,7 @@ impl Session {
             store: Store::open(&scope),
             purges: RefCell::new(Purges::new(memory)),
             flights: Flights::default(),
-            watchers: Watchers::default(),
+            watchers: Rc::default(),
             sync: Sync::start(&engine.policy().name, Rc::clone(&host)),
             locals: Locals::default(),
             host,
@@ -282,7 +285,7 @@ impl Session {
         self.flights.part();
         let removed = self.store.purge(names).await;
         self.sync.announce(event, names);
-        self.watchers.purged(names, &removed);
+        self.watchers.purged_soon(names, &removed);
     }
 }
 

@@ -49,7 +49,7 @@ impl Sync {
         self.broadcast("removed", scope, [("key", JsValue::from_str(key))]);
     }
 
-    /// Tells other tabs that a local store changed under `key`; everywhere, where that is `null`.
+    /// Tells other tabs that a local store changed under `key`; in many places, where that is `null`.
     pub(crate) fn local(&self, scope: &str, store: &str, key: &JsValue) {
         self.broadcast("local", scope, [("store", JsValue::from_str(store)), ("key", key.clone())]);
     }
@@ -116,7 +116,7 @@ pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
         }
         "local" => {
             let name = js::get(message, "store").as_string().unwrap_or_default();
-            session.locals.changed(&name, &js::get(message, "key"));
+            session.locals.changed_elsewhere(&name, &js::get(message, "key"));
         }
         "logout" => spawn(Box::pin(async move { wipe::logged_out_elsewhere(&session).await })),
         _ => {}

@@ -1,12 +1,14 @@
 //! Who wants to hear of changes to a key.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
 use crate::js;
 use crate::session::Ask;
+use crate::timer::sleep;
 
 struct Watcher {
     id: u32,
@@ -18,11 +20,17 @@ struct Watcher {
     listener: Function,
 }
 
+/// A change is often heard of twice: from the Service Worker that passed it on, and from whoever made it. Listeners are told
+/// once of what comes within this time, in milliseconds, because each time they ask the network.
+const TOGETHER: u64 = 40;
+
 /// The listeners of one session.
 #[derive(Default)]
 pub(crate) struct Watchers {
     next: Cell<u32>,
     watching: RefCell<Vec<Watcher>>,
+    /// Those for whom something was purged, and who have not been told yet.
+    untold: RefCell<Vec<u32>>,
 }
 
 impl Watchers {
@@ -55,18 +63,40 @@ impl Watchers {
         }
     }
 
-    /// Tells the listeners of `key` its new answer.
+    /// Tells the listeners of `key` its new answer. What was purged before need not be told any more.
     pub(crate) fn tell(&self, key: &str, answer: &JsValue) {
-        self.each(|watcher| watcher.key.as_deref() == Some(key), answer);
+        let hit = |watcher: &Watcher| watcher.key.as_deref() == Some(key);
+        let ids = self.ids(hit);
+        self.untold.borrow_mut().retain(|id| !ids.contains(id));
+        self.each(hit, answer);
     }
 
     /// Tells the listeners that what they watch was invalidated: by its names, or because its entry was removed.
     pub(crate) fn purged(&self, names: &[String], removed: &[String]) {
-        let hit = |watcher: &Watcher| {
-            watcher.groups.iter().any(|group| names.contains(group))
-                || watcher.key.as_ref().is_some_and(|key| removed.contains(key))
-        };
-        self.each(hit, &JsValue::NULL);
+        self.each(hit_by(names, removed), &JsValue::NULL);
+    }
+
+    /// The same, a little later and once for several purges. Reads know at once.
+    pub(crate) fn purged_soon(self: &Rc<Self>, names: &[String], removed: &[String]) {
+        let ids = self.ids(hit_by(names, removed));
+        if ids.is_empty() {
+            return;
+        }
+        let mut untold = self.untold.borrow_mut();
+        let is_first = untold.is_empty();
+        untold.extend(ids);
+        if is_first {
+            let watchers = Rc::clone(self);
+            js::spawn(Box::pin(async move {
+                sleep(TOGETHER).await;
+                let untold = watchers.untold.take();
+                watchers.each(|watcher| untold.contains(&watcher.id), &JsValue::NULL);
+            }));
+        }
+    }
+
+    fn ids(&self, wanted: impl Fn(&Watcher) -> bool) -> Vec<u32> {
+        self.watching.borrow().iter().filter(|watcher| wanted(watcher)).map(|watcher| watcher.id).collect()
     }
 
     /// Tells everybody that nothing they know holds any longer.
@@ -82,5 +112,13 @@ impl Watchers {
         for listener in listeners {
             js::call(&listener, argument);
         }
+    }
+}
+
+/// Whether something purged concerns a watcher.
+fn hit_by(names: &[String], removed: &[String]) -> impl Fn(&Watcher) -> bool {
+    |watcher| {
+        watcher.groups.iter().any(|group| names.contains(group))
+            || watcher.key.as_ref().is_some_and(|key| removed.contains(key))
     }
 }

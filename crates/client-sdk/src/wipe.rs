@@ -15,6 +15,7 @@ const LIMIT: u64 = 5_000;
 pub(crate) async fn log_out(session: &Rc<Session>) {
     session.stop(State::LoggedOut);
     session.sync.logged_out(&session.scope, session.user.as_deref());
+    session.watchers.all_purged();
     erase(session).await;
 }
 
@@ -30,7 +31,9 @@ async fn erase(session: &Rc<Session>) {
     for twin in sessions().filter(|twin| twin.scope == session.scope && !Rc::ptr_eq(twin, session)) {
         twin.end(State::LoggedOut);
         twin.watchers.all_purged();
+        twin.locals.all_changed();
     }
+    session.locals.all_changed();
     session.locals.clear();
     session.store.delete().await;
     session.end(State::LoggedOut);

@@ -13,6 +13,7 @@ mod mutations;
 mod open;
 mod origin;
 mod report;
+mod sdk;
 mod speed;
 mod sw;
 
@@ -36,6 +37,8 @@ enum Bench {
     Edge(edge::Args),
     /// The Service Worker beside one written by hand and Workbox, in Chromium
     Sw(sw::Args),
+    /// The client SDK beside Dexie and IndexedDB by hand, in Chromium
+    Sdk(sdk::Args),
 }
 
 /// Runs a benchmark, or lists them.
@@ -46,9 +49,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.bench {
         Some(Bench::Edge(args)) => edge::run(args)?,
         Some(Bench::Sw(args)) => sw::run(args)?,
+        Some(Bench::Sdk(args)) => sdk::run(args)?,
         None => {
             say("  edge   the edge beside a Worker that returns a constant and one that only asks the Cache API");
             say("  sw     the Service Worker beside one written by hand and Workbox, in Chromium");
+            say("  sdk    the client SDK beside Dexie and IndexedDB by hand, in Chromium");
         }
     }
     Ok(ExitCode::SUCCESS)
