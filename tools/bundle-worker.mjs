@@ -5,10 +5,11 @@
 // Workers want the default handler and every Durable Object class as named exports of the main module. Their names are
 // in the crate, so the entry is written here, from what the wasm module really exports.
 
-import { copyFile, readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { rewrite, sections } from "./wasm-sections.mjs";
 
 process.on("uncaughtException", (error) => {
   // esbuild has printed its own errors, each with its place.
@@ -20,9 +21,29 @@ const [bound, out] = process.argv.slice(2);
 const here = path.dirname(fileURLToPath(import.meta.url));
 const shim = path.join(here, "edge-shim.js");
 
-const wasm = new WebAssembly.Module(await readFile(path.join(bound, "index_bg.wasm")));
+const bytes = await readFile(path.join(bound, "index_bg.wasm"));
+const wasm = new WebAssembly.Module(bytes);
 const wasmExports = new Set(WebAssembly.Module.exports(wasm).map(({ name }) => name));
-const script = await readFile(path.join(bound, "index.js"), "utf8");
+
+// wasm-bindgen names each import after what it does, with a hash, and none of that compresses. Here they have short names, and
+// those that wasm-opt found nobody to call are left out.
+const GLUE = "./index_bg.js";
+const IMPORT = 2;
+const short = new Map();
+for (const { module, name } of WebAssembly.Module.imports(wasm)) {
+  if (module === GLUE) short.set(name, `$${short.size.toString(36)}`);
+}
+const renamed = rewrite(sections(bytes), { [IMPORT]: (it) => (it.module === GLUE ? { ...it, name: short.get(it.name) } : it) });
+
+const written = await readFile(path.join(bound, "index.js"), "utf8");
+const begin = written.indexOf("    const import0 = {\n");
+const end = written.indexOf("\n    };\n", begin);
+const [head, ...members] = begin < 0 || end < 0 ? [] : written.slice(begin, end).split(/\n(?= {8}\w+: )/);
+const called = members.filter((member) => short.has(/\w+/.exec(member)[0]));
+// The first member is an object's `__proto__`, which is in the head.
+if (called.length !== short.size) throw new Error(`wasm-bindgen writes something else by now: of ${short.size} imports ${called.length} were found`);
+const kept = called.map((member) => member.replace(/\w+/, (long) => short.get(long)));
+const script = [written.slice(0, begin), [head, ...kept].join("\n"), written.slice(end)].join("");
 
 // `#[durable_object] struct TagEpochs` becomes the class TagEpochs, over the wasm functions tagepochs_new and
 // tagepochs_fetch. Every other exported class lacks one of the two.
@@ -32,7 +53,7 @@ const durableObjects = classes.filter((name) =>
 );
 
 const entry = [
-  `import * as bindings from "./index.js";`,
+  `import * as bindings from "tiercel-glue";`,
   `import { durableObject, worker } from ${JSON.stringify(shim)};`,
   `export default worker(bindings);`,
   ...durableObjects.map((name) => `export const ${name} = durableObject(bindings, "${name}");`),
@@ -54,6 +75,15 @@ await build({
   minify: true,
   legalComments: "none",
   external: ["./index_bg.wasm", "cloudflare:*"],
+  plugins: [
+    {
+      name: "glue",
+      setup({ onResolve, onLoad }) {
+        onResolve({ filter: /^tiercel-glue$/ }, () => ({ path: path.join(bound, "index.js"), namespace: "glue" }));
+        onLoad({ filter: /.*/, namespace: "glue" }, () => ({ contents: script, resolveDir: bound }));
+      },
+    },
+  ],
   logLevel: "warning",
 });
-await copyFile(path.join(bound, "index_bg.wasm"), path.join(out, "index_bg.wasm"));
+await writeFile(path.join(out, "index_bg.wasm"), renamed);

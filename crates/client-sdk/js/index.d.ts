@@ -1,10 +1,13 @@
-import type { Classes, Events, LocalStores, policy } from "./policy.js";
+import type { Classes, Events, ListStatus, LocalStores, policy } from "./policy.js";
 
 export { estimate, persist, register } from "./register.js";
 export type { LifecycleEvent, Registration, RegisterOptions, Replayed, StorageUse } from "./register.js";
 
-/** How good an answer is. `offline`: an old copy, because the network is away. `fallback_revoked`: what stands in for data whose account is no longer connected. */
-export type Status = "fresh" | "stale" | "offline" | "fallback_revoked";
+/**
+ * How good an answer is. `offline`: an old copy, because the network is away. Of a list that the edge cuts into pages also what the
+ * policy's `failures` say of one that stands in, such as `fallback_revoked`: its account is no longer connected.
+ */
+export type Status = "fresh" | "stale" | "offline" | ListStatus;
 
 /** Who answered. `device` is IndexedDB; the others are read from the response's `Cache-Status`. */
 export type Source = "device" | "edge" | "origin" | "service-worker";

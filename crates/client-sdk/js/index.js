@@ -5,6 +5,7 @@ import { TiercelError, typed } from "./error.js";
 import { Decisions } from "./decisions.js";
 import { sender, textOf } from "./host.js";
 import { deleteCaches, linesOf } from "./lines.js";
+import { asked as askedFor, shown } from "./lists.js";
 import { local } from "./local.js";
 import { Layers } from "./optimistic.js";
 import { tokensOf } from "./seen.js";
@@ -101,7 +102,7 @@ class Cache {
       const result = this.#shown(cls, params, answer);
       onUpdate(error ? { ...result, error: typed(error) } : result);
     };
-    const reading = settled(this.#client.get(cls, params, reload, update, signal ?? null));
+    const reading = settled(this.#client.get(cls, askedFor(cls, params), reload, update, signal ?? null));
     reading.then(
       (raw) => this.#decisions.read(asked, raw),
       (error) => this.#decisions.read(asked, null, error),
@@ -110,9 +111,9 @@ class Cache {
   }
 
   subscribe(cls, params, listener) {
-    const key = attempt(() => this.#client.key(cls, params));
+    const key = attempt(() => this.#client.key(cls, askedFor(cls, params)));
     const watch = { cls, params, key, listener, last: null };
-    const id = attempt(() => this.#client.subscribe(cls, params, (raw) => this.#told(watch, raw)));
+    const id = attempt(() => this.#client.subscribe(cls, askedFor(cls, params), (raw) => this.#told(watch, raw)));
     const { watches } = this.#state;
     if (watches.size === 0) this.#watch();
     watches.add(watch);
@@ -133,7 +134,7 @@ class Cache {
     const asIs = isSentAsItIs(body);
     if (!asIs && !fields.has("content-type")) fields.set("content-type", "application/json");
     // Before anything is shown or sent: a wrong class, or a body that is none.
-    const keyed = optimistic.map((change) => ({ ...change, key: attempt(() => this.#client.key(change.class, change.params)) }));
+    const keyed = optimistic.map((change) => ({ ...change, key: attempt(() => this.#client.key(change.class, askedFor(change.class, change.params))) }));
     const content = asIs ? body : JSON.stringify(body);
     const changes = keyed.filter(({ key }) => key !== undefined);
     const layer = layers.add(changes.map(({ key, update }) => [key, update]));
@@ -211,13 +212,14 @@ class Cache {
   /** An answer as the page sees it: with what it has changed meanwhile. */
   #shown(cls, params, raw) {
     const { layers } = this.#state;
-    return layers.over(layers.size > 0 && this.#state.isOpen ? this.#client.key(cls, params) : undefined, raw);
+    const key = layers.size > 0 && this.#state.isOpen ? this.#client.key(cls, askedFor(cls, params)) : undefined;
+    return shown(cls, params, layers.over(key, raw));
   }
 
   /** The wasm told a subscriber. */
   #told(watch, raw) {
     watch.last = raw;
-    watch.listener(raw && this.#state.layers.over(watch.key, raw));
+    watch.listener(raw && shown(watch.cls, watch.params, this.#state.layers.over(watch.key, raw)));
   }
 
   /** Tells who watches what `changes` lie over that it looks different now. */
@@ -227,7 +229,7 @@ class Cache {
         this.#told(watch, watch.last);
         continue;
       }
-      const stored = settled(this.#client.peek(watch.cls, watch.params));
+      const stored = settled(this.#client.peek(watch.cls, askedFor(watch.cls, watch.params)));
       // What has come meanwhile is newer.
       stored.then((raw) => raw && !watch.last && this.#state.watches.has(watch) && this.#told(watch, raw), () => {});
     }
@@ -250,7 +252,7 @@ class Cache {
   #ask(cls, params, reload) {
     const asked = { class: cls, params, began: performance.now() };
     const update = (raw) => this.#decisions.refreshed(asked, raw);
-    settled(this.#client.get(cls, params, reload, update, null)).then((raw) => reload && update(raw), () => {});
+    settled(this.#client.get(cls, askedFor(cls, params), reload, update, null)).then((raw) => reload && update(raw), () => {});
   }
 
   #watching(changes) {

@@ -6,7 +6,7 @@ use super::deliver::{self, Trust};
 use super::entry::{Found, StoredEntry};
 use super::{Context, Delivery, Fetch, Resolved, Served, list, sliced};
 use crate::field::cache_control::CacheControl;
-use crate::field::cache_status::{CacheStatus, Forward};
+use crate::field::cache_status::{self, CacheStatus, Forward};
 use crate::invalidation::{Purge, TagEpochs};
 use crate::key::CacheKey;
 use crate::meta;
@@ -14,7 +14,7 @@ use crate::policy::{ResourceClass, Scope};
 use crate::semantics::asked::{self, Verdict};
 use crate::semantics::freshness::{self, Freshness};
 use crate::semantics::vary;
-use crate::time::Timestamp;
+use crate::time::{DeltaSeconds, Timestamp};
 
 /// A request that may have an answer in the store.
 #[derive(Debug)]
@@ -102,7 +102,11 @@ impl<'e> Lookup<'e> {
         if !entry.meta.vary.is_empty() {
             return self.variant(&entry.meta.vary);
         }
-        let lifetimes = self.context.rules.lifetimes(self.class);
+        let mut lifetimes = self.context.rules.lifetimes(self.class);
+        if !self.context.rules.tier.is_shared() && cache_status::was_stale(&entry.head.fields) {
+            // What the edge had to serve stale is no better for being stored again.
+            lifetimes.ttl = DeltaSeconds::ZERO;
+        }
         let (status, fields) = (entry.head.status, &entry.head.fields);
         let mut freshness = freshness::of_entry(&entry.meta, status, fields, self.class.authority, lifetimes, now);
         let in_doubt = purged.is_none() && epochs.are_unreadable();

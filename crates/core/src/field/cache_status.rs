@@ -2,7 +2,8 @@
 //!
 //! Example: `tiercel-edge; hit; ttl=290`, `tiercel-edge; fwd=stale; fwd-status=503; detail="stale-if-error"`
 
-use crate::text::push_number;
+use super::Fields;
+use crate::text::{self, push_number};
 
 /// Why the request went forward (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,9 +117,36 @@ impl CacheStatus {
     }
 }
 
+/// Whether a cache on the way says that what it served was stale (§2.4), or no longer good without a word of the origin's.
+#[must_use]
+pub(crate) fn was_stale(fields: &Fields) -> bool {
+    let says = |member: &str, what: &str| text::contains(member, what);
+    let is_stale = |member: &str| says(member, "ttl=-") || (says(member, "fwd=stale") && !says(member, "; stored"));
+    fields.all("cache-status").flat_map(|line| line.split(',')).any(is_stale)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_served_stale_says_so() {
+        for (line, expected) in [
+            ("tiercel-edge; hit; ttl=290", false),
+            ("tiercel-edge; fwd=uri-miss; stored; ttl=300", false),
+            ("tiercel-edge; fwd=stale; stored; ttl=300", false),
+            ("tiercel-edge; fwd=stale; fwd-status=304; stored; ttl=300", false),
+            ("tiercel-edge; hit; ttl=-5; detail=\"stale-while-revalidate\"", true),
+            ("tiercel-edge; fwd=stale; fwd-status=503; ttl=-20; detail=\"stale-if-error\"", true),
+            // Softly purged.
+            ("tiercel-edge; fwd=stale; fwd-status=403; ttl=20; detail=\"declared-failure\"", true),
+            ("cdn; hit; ttl=5, tiercel-edge; hit; ttl=-1", true),
+            ("", false),
+        ] {
+            let fields = [("cache-status", line)].into_iter().collect();
+            assert_eq!(was_stale(&fields), expected, "{line}");
+        }
+    }
 
     #[test]
     fn members_read_as_rfc_9211_writes_them() {

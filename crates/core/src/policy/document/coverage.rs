@@ -2,7 +2,7 @@
 //! before its wasm is started.
 
 use crate::field::cache_control::CacheControl;
-use crate::key::Template;
+use crate::key::{Segment, Template};
 use crate::policy::route::{PathSegment, Pattern};
 use crate::policy::{LeadsTo, Policy, Query, Route};
 use crate::tier::Tier;
@@ -64,7 +64,15 @@ pub fn for_sdk(mut policy: Policy) -> Policy {
     (policy.identity, policy.operators, policy.shell) = (None, None, None);
     for class in &mut policy.classes {
         class.headers.clear();
-        (class.edge, class.collection) = (None, None);
+        class.edge = None;
+        if let Some(list) = class.collection.take() {
+            // What is stored is a page, beside others: a purge of the list purges them by its key, which all of them begin with.
+            let parameters = [list.page, list.limit];
+            class.key.0.extend(parameters.iter().cloned().map(Segment::Param));
+            if let Query::Listed(names) = &mut class.query {
+                names.extend(parameters);
+            }
+        }
         // It counts where it keeps browsers from storing, which the device then does not take for the origin's doubt.
         class.browser = class.browser.take().filter(|browser| CacheControl::parse(browser).no_store);
     }

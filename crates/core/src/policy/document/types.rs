@@ -1,9 +1,11 @@
 //! TypeScript declarations of what a policy names: classes, events and local stores, with their parameters.
 
+use std::collections::BTreeSet;
+
 use super::model::{ClassDoc, DeviceDoc, EventDoc, OneOrMany, QueryDoc, StoreDoc};
 use super::{Findings, compile, parse};
 use crate::policy::route::{Pattern, REST};
-use crate::policy::{QUERY, USER_ID};
+use crate::policy::{Collection, Policy, QUERY, USER_ID};
 
 /// The declarations of the policy in `text`, as a module that ends in a line break; `None` where it has errors.
 ///
@@ -30,6 +32,7 @@ pub fn typescript(text: &str) -> Option<String> {
         interface("Classes", "What can be read, with the parameters of each class.", classes),
         interface("Events", "What can happen, with the parameters of each event.", events),
         interface("LocalStores", "Stores that only the device has.", local),
+        list_status(&policy),
         format!(
             "export declare const policy: {};\nexport declare const events: {{ readonly [E in keyof Events]: readonly string[] }};\n",
             quoted(&policy.name)
@@ -48,7 +51,7 @@ pub fn javascript(text: &str) -> Option<String> {
     let events = document.events.iter().map(|(name, event)| {
         let ways = ways(&event.trigger, |_| true);
         let mut params: Vec<String> = ways.into_iter().flatten().filter(|name| name != USER_ID).collect();
-        params.extend(answered(event).into_iter().map(str::to_owned));
+        params.extend(answered(event).into_iter().map(|(name, _)| name.to_owned()));
         let mut known = Vec::new();
         params.retain(|name| {
             !known.contains(name) && {
@@ -59,13 +62,38 @@ pub fn javascript(text: &str) -> Option<String> {
         let params: Vec<String> = params.iter().map(|name| quoted(name)).collect();
         format!("  {}: [{}],\n", quoted(name), params.join(", "))
     });
+    let lists = policy.classes.iter().filter_map(|class| Some((class, class.collection.as_ref()?)));
+    let lists = lists.map(|(class, list)| format!("  {}: {},\n", quoted(&class.name), table(list)));
     Some(format!(
-        "// The policy `{}`, version {}: written by `cargo xtask build`.\n\nexport const policy = {};\nexport const events = {{\n{}}};\n",
+        "// The policy `{}`, version {}: written by `cargo xtask build`.\n\nexport const policy = {};\nexport const events = {{\n{}}};\nexport const lists = {{\n{}}};\n",
         policy.name,
         policy.version,
         quoted(&policy.name),
-        events.collect::<String>()
+        events.collect::<String>(),
+        lists.collect::<String>()
     ))
+}
+
+/// How pages of a list are asked for and found in an answer.
+fn table(list: &Collection) -> serde_json::Value {
+    let Collection { items, page, first, limit, usual, most, envelope, failures, .. } = list;
+    let mut says: Vec<&str> = failures.iter().map(|failure| failure.status.as_str()).collect();
+    says.dedup();
+    serde_json::json!({
+        "items": items, "page": page, "first": first, "limit": limit, "usual": usual, "most": most,
+        "pagination": envelope.pagination, "status": envelope.status, "warning": envelope.warning, "says": says,
+    })
+}
+
+/// What the policy's failures say of lists that stand in.
+fn list_status(policy: &Policy) -> String {
+    let lists = policy.classes.iter().filter_map(|class| class.collection.as_ref());
+    let words: BTreeSet<&str> = lists.flat_map(|list| &list.failures).map(|failure| failure.status.as_str()).collect();
+    let words: Vec<String> = words.into_iter().map(quoted).collect();
+    let words = if words.is_empty() { "never".to_owned() } else { words.join(" | ") };
+    format!(
+        "/** What is said of a list that stands in for a failure of the origin. */\nexport type ListStatus = {words};\n"
+    )
 }
 
 struct Member<'a> {
@@ -93,16 +121,20 @@ fn read_by(class: &ClassDoc) -> Option<String> {
     if matches!(&class.device, DeviceDoc::Stored(stored) if stored.store == StoreDoc::CacheStorage) {
         return None;
     }
-    let optional: Vec<&str> = match &class.query {
-        QueryDoc::Listed(names) => names.iter().map(String::as_str).collect(),
-        QueryDoc::All(_) => vec![QUERY],
+    let mut optional: Vec<(&str, &str)> = match &class.query {
+        QueryDoc::Listed(names) => names.iter().map(|name| (name.as_str(), "string")).collect(),
+        QueryDoc::All(_) => vec![(QUERY, "string")],
     };
+    if let Some(list) = &class.collection {
+        let named = [(&list.page.parameter, "page"), (&list.limit.parameter, "limit")];
+        optional.extend(named.map(|(name, usual)| (name.as_deref().unwrap_or(usual), "number | string")));
+    }
     Some(shape(&class.matches, &optional, |method| matches!(method, "GET" | "*"))).filter(|shape| !shape.is_empty())
 }
 
 /// The parameters of an event that are not in the path.
-fn answered(event: &EventDoc) -> Vec<&str> {
-    event.query.iter().chain(event.facts.keys()).map(String::as_str).collect()
+fn answered(event: &EventDoc) -> Vec<(&str, &str)> {
+    event.query.iter().chain(event.facts.keys()).map(|name| (name.as_str(), "string")).collect()
 }
 
 /// The parameters of each path of `matches` that can be asked for by names.
@@ -117,7 +149,7 @@ fn ways(matches: &OneOrMany, wanted: fn(&str) -> bool) -> Vec<Vec<String>> {
 }
 
 /// The object that holds the parameters of one of `matches`; empty where none of them can be asked for by names.
-fn shape(matches: &OneOrMany, optional: &[&str], wanted: fn(&str) -> bool) -> String {
+fn shape(matches: &OneOrMany, optional: &[(&str, &str)], wanted: fn(&str) -> bool) -> String {
     let ways = ways(matches, wanted);
     let all: Vec<String> = ways.iter().flatten().cloned().collect();
     let mut shapes: Vec<String> = ways
@@ -128,7 +160,8 @@ fn shape(matches: &OneOrMany, optional: &[&str], wanted: fn(&str) -> bool) -> St
             let given = |name: &str| names.iter().any(|known| known == name);
             // What another way has, this one has not: or a wrong mixture would pass.
             let absent = all.iter().filter(|name| !given(name)).map(|name| format!("{}?: undefined", property(name)));
-            let may = optional.iter().filter(|name| !given(name)).map(|name| format!("{}?: string", property(name)));
+            let may = optional.iter().filter(|(name, _)| !given(name));
+            let may = may.map(|(name, kind)| format!("{}?: {kind}", property(name)));
             let user = std::iter::once(format!("{USER_ID}?: string"));
             let members: Vec<String> = required.chain(absent).chain(may).chain(user).collect();
             format!("{{ {} }}", members.join("; "))
