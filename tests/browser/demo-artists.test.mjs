@@ -14,7 +14,7 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
   const errors = [];
 
   before(async () => {
-    cloud = await demoWorld({ spotify: {} });
+    cloud = await demoWorld({ spotify: {}, clock: true });
     chrome = await chromium();
     page = await chrome.browser.newPage();
     await page.setViewport({ width: 1280, height: 900 });
@@ -103,21 +103,29 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     await isConnected();
   });
 
-  test("that a cache keeps for a revoked connection stand under its warning", async () => {
-    const answered = async (status, warning) => {
-      await page.evaluate(disguise, status, warning);
-      await page.evaluate(() => window.dispatchEvent(new CustomEvent("videomi:cache-invalidate", { detail: { event: "artist-toggle", params: {} } })));
-    };
-    await answered("fallback_revoked", "This is what was known. Reconnect to Spotify.");
+  test("that the edge keeps for a revoked connection stand under its warning", async () => {
+    // What the device has goes, so that the edge is asked.
+    const again = () => page.evaluate(() => dispatchEvent(new CustomEvent("videomi:cache-invalidate", { detail: { event: "artist-toggle", params: {} } })));
+    await until(async () => (await count(".artist strong")) === 20, "there is a list");
+    await cloud.control("POST", "clock", { advance_seconds: 3 * 3600 + 60 });
+    await spotify("revoke");
+    await spotify("expire");
+    await again();
     await page.waitForSelector(".artists-alert");
-    assert.match(await text(".artists-alert"), /This is what was known\. Reconnect to Spotify\./);
-    assert.match(await text(".artists-alert button"), /Reconnect Spotify/);
+    assert.match(await text(".artists-alert"), /Données du cache utilisées\. Reconnectez-vous à Spotify\./);
     assert.equal((await places()).length, 20);
     await shoot("3-fallback");
-    await answered("stale", undefined);
+    await press("Reconnect Spotify");
+    await until(async () => (await count(".artists-alert")) === 0 && (await count(".artist strong")) === 20, "the list is fresh");
+    await isConnected();
+    // A passing failure is a quieter matter.
+    await cloud.control("POST", "clock", { advance_seconds: 3 * 3600 + 60 });
+    await spotify("fail", { status: 500, times: 100 });
+    await again();
     await page.waitForSelector(".artists-note");
     assert.match(await text(".artists-note"), /A little old/);
     assert.equal(await page.$(".artists-alert"), null);
+    await spotify("reset");
     await page.reload();
     await shown("Page 1 of 7");
   });
@@ -150,16 +158,3 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
 
   test("nothing went wrong in the page", () => assert.deepEqual(errors, []));
 });
-
-/** Has the page see the next answers as from an edge that keeps the list in spite of Spotify. */
-function disguise(status, warning) {
-  const { fetch } = globalThis;
-  globalThis.fetch = async (request, ...rest) => {
-    const response = await fetch(request, ...rest);
-    const { pathname } = new URL(request.url ?? request, location.href);
-    if (pathname !== "/api/user/artists" || response.status !== 200) return response;
-    const body = await response.json();
-    Object.assign(body.data, { cached: true, cache_status: status, warning });
-    return new Response(JSON.stringify(body), { headers: response.headers });
-  };
-}

@@ -115,7 +115,7 @@ test("on a repeat visit over 95 % of what the page reads needs no request", { ti
   const reads = Object.values(counted).reduce((sum, each) => sum + each, 0);
   const share = 1 - asked.length / reads;
   console.log(`${(100 * share).toFixed(1)} % of ${reads} reads in ${ROUND.length * ROUNDS} actions needed none of ${asked.length} requests; ${JSON.stringify(counted)}`);
-  assert.ok(reads > 1000, `${reads} reads are a session`);
+  assert.ok(reads > 800, `${reads} reads are a session`);
   assert.ok(counted.stale > 0, "the session is long enough for some of it to get stale");
   assert.ok(share > 0.95, `${share}: ${asked.join(" ")}`);
 });

@@ -156,7 +156,7 @@ export interface Decision {
   /** What was changed. */
   event?: EventName;
   /** But for `userId`. */
-  params: Record<string, string | undefined>;
+  params: Record<string, number | string | undefined>;
   /** It was the refresh behind a stale answer. */
   behind?: true;
   status: Status | "done" | "queued" | "failed";

@@ -9,37 +9,20 @@ import type { Artist, ArtistList, Pagination } from "./types";
 
 export const PAGE_SIZE = 20;
 
-/**
- * How the class is asked for one page, counted from 0. While it has no such parameters they are dropped, the answer is the whole
- * list, and {@link pageOf} cuts it.
- */
+/** How the class is asked for one page, counted from 0. */
 function pageParams(page: number): Params<"artists"> {
-  return { page: String(page), limit: String(PAGE_SIZE) } as Params<"artists">;
-}
-
-/** One page of the list, and what is known of the list. */
-export interface ArtistPage extends Omit<ArtistList, "pagination"> {
-  readonly pagination: Pagination;
+  return { page, limit: PAGE_SIZE };
 }
 
 export interface Artists {
-  readonly reading: Reading<ArtistPage> | null;
+  readonly reading: Reading<ArtistList> | null;
   /** Why the last read failed, though there may be an older reading. */
   readonly failure: Error | null;
 }
 
 /** Follows one page, counted from 0. */
 export function useArtists(page: number): Artists {
-  const { reading, failure } = useResource("artists", pageParams(page), `page ${page + 1}`);
-  return { failure, reading: reading && { ...reading, data: pageOf(reading.data, page) } };
-}
-
-/** A page as it came, or cut from the whole list. */
-export function pageOf({ pagination, ...list }: ArtistList, page: number): ArtistPage {
-  if (pagination) return { ...list, pagination };
-  const total = list.artists.length;
-  const [from, to] = [page * PAGE_SIZE, (page + 1) * PAGE_SIZE];
-  return { ...list, artists: list.artists.slice(from, to), pagination: { total, page, limit: PAGE_SIZE, has_more: to < total } };
+  return useResource("artists", pageParams(page), `page ${page + 1}`);
 }
 
 export function pagesIn({ total, limit }: Pagination): number {

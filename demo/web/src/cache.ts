@@ -71,7 +71,7 @@ function log(cls: string, subject: string, answer: Answer): void {
   record({ kind: "read", resource: resourceName(cls), subject, answer });
 }
 
-const subjectOf = ({ userId: _, ...params }: Record<string, string | undefined>): string => Object.values(params).filter(Boolean).join(" / ");
+const subjectOf = ({ userId: _, ...params }: Record<string, number | string | undefined>): string => Object.values(params).filter(Boolean).join(" / ");
 
 /** The stores of one signed-in user. */
 export class UserCache {

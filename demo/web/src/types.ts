@@ -98,11 +98,11 @@ export interface Pagination {
   readonly has_more: boolean;
 }
 
-/** The artists, the highest score first: all of them, or a page where `pagination` says which. */
+/** A page of the artists, the highest score first. */
 export interface ArtistList {
   readonly artists: readonly Artist[];
   readonly connected: boolean;
-  readonly pagination?: Pagination;
+  readonly pagination: Pagination;
   /** Where a cache keeps the list: how good it is. `fallback_revoked` stands in while the connection is revoked. */
   readonly cache_status?: "fresh" | "stale" | "fallback_revoked";
   readonly warning?: string;

@@ -1,12 +1,12 @@
 import { useEffect, useState } from "react";
 import {
   disconnect, finishConnecting, isRevoked, leaveForSpotify, PAGE_SIZE, pagesIn, select, sync, useArtists, usePlatform, wordsOf,
-  type ArtistPage, type Platform,
+  type Platform,
 } from "../artists";
 import { useOnline } from "../network";
 import { complain, say } from "../notices";
 import { useSignedIn } from "../session";
-import type { Artist } from "../types";
+import type { Artist, ArtistList } from "../types";
 import { TierBadge } from "./TierBadge";
 import { CheckIcon, LinkIcon, MusicIcon, NextIcon, PlusIcon, PreviousIcon, WarningIcon } from "./icons";
 
@@ -52,7 +52,7 @@ export function Artists({ page }: { page: number }) {
 }
 
 /** The connection was revoked: what is shown is old, or there is nothing to show. */
-function Revoked({ list, platform }: { list: ArtistPage | undefined; platform: Platform | null }) {
+function Revoked({ list, platform }: { list: ArtistList | undefined; platform: Platform | null }) {
   const outlook = list?.connected ? "This is the list as it was: connect again to bring it up to date." : "Connect again to see your artists.";
   return (
     <div className="artists-alert" role="alert">
@@ -123,7 +123,7 @@ function Connection({ platform, onChange }: { platform: Platform | null; onChang
   );
 }
 
-function List({ list, page }: { list: ArtistPage; page: number }) {
+function List({ list, page }: { list: ArtistList; page: number }) {
   const { artists, pagination } = list;
   const pages = pagesIn(pagination);
   if (pagination.total === 0) return <p className="empty">Spotify knows of no artist you listen to yet.</p>;
