@@ -6,6 +6,8 @@
 //   /images/slow.webp                 LENGTH bytes, after 300 ms
 //   POST /api/upload                  what the demo's origin says of a new file, of one category after the other
 //   POST /api/ratings/:id             what it says of a rating
+//   /api/user/artists                 10,000 artists, as the demo's origin gives them; 20 for the user `user1`
+//   /api/upload/user/:id              JSON like a page of 20 of them
 //   anything else                     LENGTH bytes
 //
 // Prints one line of JSON when it listens: {"url", "controlUrl"}. The control server answers
@@ -74,6 +76,41 @@ function changed(request, response) {
   request.on("end", () => response.writeHead(status, fields).end(text)).resume();
 }
 
+/** So many artists, in no order, all about equally long. */
+function artists(count) {
+  const artist = (_, n) => {
+    const number = String(n).padStart(5, "0");
+    const rank = 1 + (n % 50);
+    return {
+      id: `4tZwfgrHOc3mvqYlE${number}`,
+      name: `The Artist with the Number ${number}`,
+      score: ((n * 7_919) % 1_000) / 10,
+      image: `https://i.scdn.co/image/ab6761610000e5eb${number.padStart(24, "c0ffee")}`,
+      genres: ["chamber pop", "art rock"],
+      ranks: { short_term: rank, medium_term: rank, long_term: rank },
+      followed: n % 2 === 0,
+    };
+  };
+  return Array.from({ length: count }, artist);
+}
+
+const json = (data) => Buffer.from(JSON.stringify({ success: true, data }));
+const long = json({ artists: artists(10_000), connected: true });
+const short = json({ artists: artists(20), connected: true });
+const pagination = { total: 10_000, page: 250, limit: 20, has_more: true };
+const page = json({ artists: artists(20), connected: true, pagination, cached: true, cache_status: "fresh" });
+
+/** Whose token it is. It was verified, or does not matter. */
+function userOf({ headers }) {
+  const payload = /^Bearer [^.]+\.([^.]+)\./.exec(headers.authorization ?? "")?.[1];
+  return payload && JSON.parse(Buffer.from(payload, "base64url")).sub;
+}
+
+function serveJson(response, body) {
+  bytes += body.length;
+  response.writeHead(200, { "Content-Type": "application/json", "Content-Length": body.length, ETag: '"json"' }).end(body);
+}
+
 const secret = randomUUID();
 const base64url = (value) => Buffer.from(value).toString("base64url");
 
@@ -89,6 +126,8 @@ const origin = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
   if (request.method === "POST") return changed(request, response);
   const file = FILE.exec(request.url);
   if (file) return serveFile(request, response, Number(file[1]));
+  if (request.url === "/api/user/artists") return serveJson(response, userOf(request) === "user1" ? short : long);
+  if (request.url.startsWith("/api/upload/user/")) return serveJson(response, page);
   bytes += small.length;
   const fields = { "Content-Type": "image/webp", "Content-Length": small.length, ETag: '"small"' };
   const answer = () => response.writeHead(200, fields).end(small);

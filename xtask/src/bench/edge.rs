@@ -1,6 +1,10 @@
 //! `cargo xtask bench edge`: builds the edge, measures it beside its peers, prints what was promised and what is.
 
-use std::{collections::BTreeMap, path::PathBuf, thread};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -61,16 +65,7 @@ enum Part {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let workspace = Workspace::locate()?;
     let wants = |part| args.only.is_empty() || args.only.contains(&part);
-    let edge = match &args.edge {
-        Some(dir) => dir.canonicalize().with_context(|| format!("there is no {}", dir.display()))?,
-        None => {
-            // Not into dist/: what is there may be another policy's.
-            let dist = workspace.scratch("bench");
-            build::build(&workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Bundle::Edge])?;
-            dist.join("edge")
-        }
-    };
-    setup::for_build(&workspace)?;
+    let edge = built(&workspace, args.edge.as_deref())?;
 
     let mut rows = Vec::new();
     if wants(Part::Size) {
@@ -106,7 +101,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     report::publish(&rows, about, &workspace.target.join("bench/edge.json"))
 }
 
-fn size(edge: &std::path::Path) -> Result<Row> {
+/// The edge of the built-in policy that is measured: the `given` one, or one that is built now.
+///
+/// # Errors
+/// When there is none, or it cannot be built.
+pub(super) fn built(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
+    let edge = match given {
+        Some(dir) => dir.canonicalize().with_context(|| format!("there is no {}", dir.display()))?,
+        None => {
+            // Not into dist/: what is there may be another policy's.
+            let dist = workspace.scratch("bench");
+            build::build(workspace, &workspace.path(build::DEFAULT_POLICY), &dist, &[Bundle::Edge])?;
+            dist.join("edge")
+        }
+    };
+    setup::for_build(workspace)?;
+    Ok(edge)
+}
+
+fn size(edge: &Path) -> Result<Row> {
     let (raw, gzip) = sizes::of(&edge.join("index_bg.wasm"))?;
     let kb = |bytes: usize| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1000.0;
     Ok(Row {

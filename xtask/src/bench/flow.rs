@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Moves the clock of the Workers.
-    fn advance(&self, seconds: u32) -> Result<()> {
+    pub(super) fn advance(&self, seconds: u32) -> Result<()> {
         let told = json!({ "advance_seconds": seconds }).to_string();
         ureq::post(format!("{}/clock", self.control()?)).send(told)?;
         Ok(())

@@ -250,6 +250,8 @@ impl Answer {
         seen(&head);
         let field = |name: &str| head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
         let part = match field("content-length") {
+            // RFC 9112 §6.3: nothing follows, whatever it says of a length.
+            _ if self.status == 304 => Part::Body(0),
             Some(stated) => Part::Body(std::str::from_utf8(stated.value)?.trim().parse()?),
             None if field("transfer-encoding").is_some() => Part::ChunkLine,
             None => bail!("an answer {} has neither a length nor chunks", self.status),
@@ -288,6 +290,15 @@ mod tests {
                     assert_eq!(taken, (at == parts.len() - 1).then_some(200), "{text:?} in steps of {step}, at {at}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn nothing_follows_what_has_not_changed() {
+        for fields in ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+            let text = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
+            let taken = Answer::default().take(text.as_bytes(), &mut |_| {}).expect("HTTP");
+            assert_eq!(taken, Some(304), "{text:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! right.
 
 mod cloudflare;
+mod collections;
 mod cpu;
 mod edge;
 mod flow;
@@ -15,6 +16,7 @@ mod origin;
 mod report;
 mod sdk;
 mod speed;
+mod stage;
 mod sw;
 
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ pub(crate) struct Args {
 enum Bench {
     /// The edge beside a Worker that returns a constant and one that only asks the Cache API
     Edge(edge::Args),
+    /// Pages of a long list at the edge, beside what is stored as it goes out
+    Collections(collections::Args),
     /// The Service Worker beside one written by hand and Workbox, in Chromium
     Sw(sw::Args),
     /// The client SDK beside Dexie and IndexedDB by hand, in Chromium
@@ -48,12 +52,14 @@ enum Bench {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.bench {
         Some(Bench::Edge(args)) => edge::run(args)?,
+        Some(Bench::Collections(args)) => collections::run(args)?,
         Some(Bench::Sw(args)) => sw::run(args)?,
         Some(Bench::Sdk(args)) => sdk::run(args)?,
         None => {
-            say("  edge   the edge beside a Worker that returns a constant and one that only asks the Cache API");
-            say("  sw     the Service Worker beside one written by hand and Workbox, in Chromium");
-            say("  sdk    the client SDK beside Dexie and IndexedDB by hand, in Chromium");
+            say("  edge         the edge beside a Worker that returns a constant and one that only asks the Cache API");
+            say("  collections  pages of a long list at the edge, beside what is stored as it goes out");
+            say("  sw           the Service Worker beside one written by hand and Workbox, in Chromium");
+            say("  sdk          the client SDK beside Dexie and IndexedDB by hand, in Chromium");
         }
     }
     Ok(ExitCode::SUCCESS)
