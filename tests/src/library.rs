@@ -87,7 +87,12 @@ impl Library {
                 *self.progress.borrow_mut().entry((*id).to_owned()).or_default() += 10;
                 message(200, "noted")
             }
-            ("GET", ["api", "user", "artists"]) => message(200, &format!("artists, edition {}", self.artists.borrow())),
+            // A list that pages can be cut from; `edition` goes out with each of them.
+            ("GET", ["api", "user", "artists"]) => {
+                let edition = self.artists.borrow();
+                let items = r#"[{"id":"a1","score":1},{"id":"a2","score":2}]"#;
+                message(200, &format!(r#"{{"data":{{"edition":"artists, edition {edition}","artists":{items}}}}}"#))
+            }
             ("POST", ["api", "user", "artists" | "platforms", _]) => {
                 *self.artists.borrow_mut() += 1;
                 message(200, "done")

@@ -43,7 +43,12 @@ impl Answer {
     /// Whether the body came from this tier's store.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        matches!(self.delivery.body, Body::Stored | Body::StoredParts(_)) || self.delivery.status.hit
+        let is_put = self.conclusion.as_ref().is_some_and(|conclusion| matches!(conclusion.store, StoreAction::Put(_)));
+        match self.delivery.body {
+            Body::Stored | Body::StoredParts(_) => true,
+            Body::Page(_) if !is_put => true,
+            _ => self.delivery.status.hit,
+        }
     }
 }
 

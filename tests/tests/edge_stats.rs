@@ -96,6 +96,35 @@ impl Seen {
     }
 }
 
+/// A list that stands in for a revoked token is a fallback, from wherever it comes.
+#[test]
+fn a_list_that_stands_in_is_a_fallback() {
+    let mut world = world(1);
+    let ada = bearer("abc123");
+    let json = ["Content-Type: application/json"];
+    world.origin.answer(Reply::new(200, &json, r#"{"data": {"artists": [{"id": "a", "score": 1}]}}"#));
+    let _ = world.until("/api/user/artists", &[&ada], Got::is_hit);
+    let before = number(&stats(&world), &["total", "fallback"]);
+    world.advance(3 * 3_600 + 60);
+    world.origin.answer(Reply::new(403, &json, r#"{"error": {"code": "SPOTIFY_TOKEN_REVOKED"}}"#));
+    assert_eq!(world.send("GET", "/api/user/artists", &[&ada]).status, 200);
+    let marked = world.until("/api/user/artists", &[&ada], Got::is_hit);
+    assert!(marked.body.contains("fallback_revoked"), "{marked:?}");
+    world.advance(20);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let stats = stats(&world);
+        let fallback = number(&stats, &["classes", "artists", "fallback"]);
+        if fallback >= before + 2 {
+            assert_eq!(number(&stats, &["total", "fallback"]), fallback);
+            assert!(stats.to_string().contains("fallback-in-use"), "it is a reason to advise: {stats}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{fallback} fallbacks: {stats}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// STATS-1 (issue "statistics"): a thousand requests over two isolates, of which each is counted once, for what it was.
 #[test]
 fn a_thousand_requests_add_up() {

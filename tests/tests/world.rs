@@ -211,6 +211,8 @@ fn describe(by: &str, served: &str, reply: &Reply) -> String {
     let status = if message.head.status == 200 { String::new() } else { format!(" {}", message.head.status) };
     let served = if served.is_empty() || served == "fresh" { String::new() } else { format!(" {served}") };
     let body = message.body.trim();
+    let edition = body.split_once("\"edition\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    let body = edition.map_or(body, |(edition, _)| edition);
     let body = if body.is_empty() || message.head.status >= 400 { String::new() } else { format!(": {body}") };
     format!("{by}{served}{status}{body}")
 }

@@ -1,7 +1,7 @@
 //! From a crate to a small wasm module and its JavaScript: cargo, wasm-bindgen as a library, wasm-opt.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -76,7 +76,13 @@ pub(crate) fn build(
         bind(&compiled, workspace.scratch(package), name, loading)
     })?;
     progress::step(&format!("{package}: wasm-opt"), || match loading {
-        Loading::Import => optimise(workspace, &bound.wasm(), &SMALLER_WORKER),
+        Loading::Import => {
+            if package == "tiercel-edge" {
+                // Of worker-sys; the edge has nothing to do with R2.
+                node::tool(workspace, "drop-exports.mjs").arg(bound.wasm()).arg("r2range").output()?;
+            }
+            optimise(workspace, &bound.wasm(), &SMALLER_WORKER)
+        }
         Loading::Init => {
             let wasm = bound.wasm();
             node::tool(workspace, "trap-panics.mjs").arg(&wasm).arg(&wasm).output()?;
@@ -108,6 +114,7 @@ pub(crate) fn build_bare(workspace: &Workspace, package: &str, policy: &Path, fe
 fn compile(workspace: &Workspace, package: &str, policy: &Path, features: &[&str]) -> Result<PathBuf> {
     Run::new("cargo")
         .args(["build", "--profile", "wasm", "--target", SHIPPED_TARGET, "--package", package])
+        .args(without_home().iter().flat_map(|flags| ["--config", flags]))
         .args(["--no-default-features", "--features", &features.join(",")])
         .env("TIERCEL_POLICY", policy)
         .dir(&workspace.root)
@@ -116,6 +123,15 @@ fn compile(workspace: &Workspace, package: &str, policy: &Path, features: &[&str
     let path = workspace.target.join(SHIPPED_TARGET).join("wasm").join(file);
     ensure!(path.is_file(), "cargo wrote no {}: does {package} have `crate-type = [\"cdylib\"]`?", path.display());
     Ok(path)
+}
+
+/// Where the dependencies' sources lie on this machine is nobody's business, and a module must not be larger for it.
+fn without_home() -> Option<String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))?;
+    let sources = home.join("registry/src/");
+    // As TOML writes a text.
+    let flag = format!("{:?}", format!("--remap-path-prefix={}=", sources.to_str()?));
+    Some(format!("target.{SHIPPED_TARGET}.rustflags=[{flag}]"))
 }
 
 /// The macro writes into the module what the library must read back, in a format that changes between versions.
