@@ -108,8 +108,11 @@ test("components that want the same share one read, whatever the order of their 
 
 test("what is stored is there without a request, and what is stale is shown while it is refreshed", async () => {
   const page = await reactPage();
+  const first = world.hold(VIDEOS);
   await showVideos(page);
+  await first.arrived;
   assert.deepEqual(await shown(page), { isLoading: true, isRefreshing: false });
+  first.release();
   await shows(page, { version: 1, source: "origin" });
   await page.evaluate(() => leave());
   const again = await reactPage();
