@@ -161,7 +161,17 @@ fn told(request: &Arrived, says: &str) -> String {
     if request.body.contains("evil") {
         told.push_str(" with a body");
     }
+    if request.target.split('?').next() == Some("/api/user/artists") && request.method == "GET" {
+        // What is to be a list, and kept as one.
+        return json!({ "told": told, "data": { "artists": [{ "id": "a1", "score": 1 }] } }).to_string();
+    }
     told
+}
+
+/// What the origin was told, by a body that it sent.
+fn words(body: &str) -> &str {
+    let told = body.split_once("\"told\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    told.map_or(body, |(told, _)| told)
 }
 
 impl Stage {
@@ -231,7 +241,8 @@ impl Stage {
             let plain = url.split('!').next().unwrap_or(&url);
             // What is the attacker's may stand under a name that says so: the query, or a digest of a variant.
             let says_so = plain != url || url.contains("evil");
-            let Some((asked, rest)) = body.strip_prefix("GET ").and_then(|body| body.split_once(" for ")) else {
+            let Some((asked, rest)) = words(&body).strip_prefix("GET ").and_then(|body| body.split_once(" for "))
+            else {
                 if body.contains("evil") && !says_so {
                     return Err(format!("{url} holds {body}"));
                 }
@@ -276,7 +287,7 @@ fn credential(reader: &str) -> Vec<&'static str> {
 }
 
 fn is_right(got: &Got, path: &str, reader: &str) -> bool {
-    got.status == 200 && got.body == format!("GET {path} for {reader}") && is_clean(got)
+    got.status == 200 && words(&got.body) == format!("GET {path} for {reader}") && is_clean(got)
 }
 
 fn is_clean(got: &Got) -> bool {
