@@ -183,13 +183,16 @@ export const CLOCK = `(() => {
   });
 })();`;
 
+/** How long a busy machine may take for anything, in milliseconds. */
+const PATIENCE = 30_000;
+
 /** Waits until `check` gives something true; it is asked again whenever the event loop is free. */
 export async function until(check, what) {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + PATIENCE;
   for (;;) {
     const result = await check();
     if (result) return result;
-    if (Date.now() > end) throw new Error(`waited 10 s in vain until ${what}`);
+    if (Date.now() > end) throw new Error(`waited ${PATIENCE / 1000} s in vain until ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
