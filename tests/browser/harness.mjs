@@ -145,6 +145,14 @@ export async function stopWorkers(page) {
   await session.detach();
 }
 
+/** A profile of its own, and a page there whose requests go through the site's Service Worker as `user`'s. */
+export async function signedIn(browser, url, user = "ada") {
+  const context = await browser.createBrowserContext();
+  const page = await controlledPage(context, url);
+  await tell(page, { type: "tiercel:identify", user });
+  return { context, page };
+}
+
 /** Moves the clock of the running worker that `page` has. A restart sets it right again. */
 export async function moveWorkerClock(page, seconds) {
   const browser = page.browser();

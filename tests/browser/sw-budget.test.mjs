@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { readFile } from "node:fs/promises";
-import { CLOCK, built, chromium, controlledPage, get, site, stopWorkers, tell, until } from "./harness.mjs";
+import { CLOCK, built, chromium, get, signedIn, site, stopWorkers, tell, until } from "./harness.mjs";
 
 const MB = 1 << 20;
 /** In milliseconds. */
@@ -31,9 +31,7 @@ describe("budget, index and counters", { timeout: 240_000 }, () => {
       else response.writeHead(200, { "content-type": "text/plain", "content-length": Buffer.byteLength(answer), etag: '"1"' }).end(answer);
       return true;
     });
-    context = await chrome.browser.createBrowserContext();
-    page = await controlledPage(context, web.url);
-    await tell(page, { type: "tiercel:identify", user: "ada" });
+    ({ context, page } = await signedIn(chrome.browser, web.url));
   });
   afterEach(async () => {
     await context.close();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { chromium, controlledPage, get, site, stopWorkers, tell, until, workerOf } from "./harness.mjs";
+import { chromium, get, signedIn, site, stopWorkers, tell, until, workerOf } from "./harness.mjs";
 
 const THUMBNAIL = "/api/files/videos/f1/thumbnail";
 const PICTURE = "a picture of some length, so that a part of it can be told from the whole";
@@ -24,9 +24,7 @@ describe("faults of the device", { timeout: 120_000 }, () => {
       answer(response);
       return true;
     });
-    context = await chrome.browser.createBrowserContext();
-    page = await controlledPage(context, web.url);
-    await tell(page, { type: "tiercel:identify", user: "ada" });
+    ({ context, page } = await signedIn(chrome.browser, web.url));
   });
   afterEach(async () => {
     await context.close();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { CLOCK, built, chromium, controlledPage, get, site, stopWorkers, tell, until } from "./harness.mjs";
+import { CLOCK, built, chromium, get, signedIn, site, stopWorkers, tell, until } from "./harness.mjs";
 
 const MB = 1 << 20;
 /** In milliseconds. */
@@ -33,9 +33,7 @@ describe("opaque answers", { timeout: 120_000 }, () => {
       } else return false;
       return true;
     });
-    context = await chrome.browser.createBrowserContext();
-    page = await controlledPage(context, web.url);
-    await tell(page, { type: "tiercel:identify", user: "ada" });
+    ({ context, page } = await signedIn(chrome.browser, web.url));
   });
   afterEach(async () => {
     await context.close();

@@ -110,6 +110,14 @@ fn stored(world: &World, user: &str) -> Got {
     world.until(ARTISTS, &[user], Got::is_hit)
 }
 
+/// A world in which Ada's artists are stored; and how she says who she is.
+fn with_a_list(artists: usize) -> (Spotify, World, String) {
+    let spotify = Spotify::with(artists);
+    let (world, ada) = (spotify.world(), bearer("abc123"));
+    let _ = stored(&world, &ada);
+    (spotify, world, ada)
+}
+
 /// Flow 1: nothing is stored, so all artists are computed, sorted and stored, and the page is cut.
 /// Flow 2: every other page comes from what is stored, without the origin.
 #[test]
@@ -171,10 +179,7 @@ fn flow_3_an_old_list_is_computed_anew() {
 /// until it is six hours old. Without a list the error goes through.
 #[test]
 fn flow_4_a_revoked_token_leaves_the_old_list() {
-    let spotify = Spotify::with(30);
-    let mut world = spotify.world();
-    let ada = bearer("abc123");
-    let _ = stored(&world, &ada);
+    let (spotify, mut world, ada) = with_a_list(30);
     spotify.revoked.store(true, Ordering::SeqCst);
     world.advance(3 * HOUR + 60);
     world.origin.take_log();
@@ -212,10 +217,7 @@ fn flow_4_a_revoked_token_leaves_the_old_list() {
 /// Reconnecting: the list is fresh at once. So it is after a toggle and a disconnection; a sync changes nothing.
 #[test]
 fn after_reconnecting_the_list_is_fresh_at_once() {
-    let spotify = Spotify::with(30);
-    let mut world = spotify.world();
-    let ada = bearer("abc123");
-    let _ = stored(&world, &ada);
+    let (spotify, mut world, ada) = with_a_list(30);
     spotify.revoked.store(true, Ordering::SeqCst);
     world.advance(3 * HOUR + 60);
     assert_eq!(page(&world.send("GET", ARTISTS, &[&ada])).1, said(true, "fallback_revoked", true));
@@ -237,10 +239,7 @@ fn after_reconnecting_the_list_is_fresh_at_once() {
 /// A passing failure serves the old list and invalidates nothing.
 #[test]
 fn a_passing_failure_leaves_the_list_alone() {
-    let spotify = Spotify::with(30);
-    let mut world = spotify.world();
-    let ada = bearer("abc123");
-    let _ = stored(&world, &ada);
+    let (spotify, mut world, ada) = with_a_list(30);
     world.advance(3 * HOUR + 60);
     for status in [500, 502, 503, 504, 429] {
         spotify.status.store(status, Ordering::SeqCst);

@@ -30,7 +30,7 @@ use crate::{
 /// Those of the tools.
 pub(crate) fn edge(workspace: &Workspace, policy: &Path, compiled: &Policy, out: &Path) -> Result<Vec<PathBuf>> {
     let source = workspace.path("crates/edge-worker");
-    worker(workspace, "tiercel-edge", &source, policy, &features(compiled, Tier::Edge), out)
+    worker(workspace, "tiercel-edge", &source, policy, (Loading::Edge, &features(compiled, Tier::Edge)), out)
 }
 
 /// The demo's origin Worker with its migrations, and the library it starts from (`seed.sql`, `media/`).
@@ -39,7 +39,7 @@ pub(crate) fn edge(workspace: &Workspace, policy: &Path, compiled: &Policy, out:
 /// Those of the tools.
 pub(crate) fn origin(workspace: &Workspace, policy: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let source = workspace.path("demo/origin");
-    let made = worker(workspace, "videomi-origin", &source, policy, &[], out)?;
+    let made = worker(workspace, "videomi-origin", &source, policy, (Loading::Import, &[]), out)?;
     copy_tree(&source.join("migrations"), &out.join("migrations"))?;
     copy(&source.join("seed.sql"), &out.join("seed.sql"))?;
     copy_tree(&workspace.path("demo/media"), &out.join("media"))?;
@@ -135,10 +135,10 @@ fn worker(
     package: &str,
     source: &Path,
     policy: &Path,
-    features: &[&str],
+    (loading, features): (Loading, &[&str]),
     out: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let bound = wasm::build(workspace, package, policy, "index", Loading::Import, features)?;
+    let bound = wasm::build(workspace, package, policy, "index", loading, features)?;
     step(&format!("{package}: module Worker"), || {
         clear(out)?;
         plain_import(&bound)?;

@@ -29,6 +29,9 @@ pub(crate) enum Loading {
     /// The module comes as an import and is instantiated at once; a function puts a fresh instance in its place.
     /// This is what a Worker needs.
     Import,
+    /// The same for the edge, whose every byte counts: panics say their place to its function `panicked` and trap, and what it
+    /// has from worker-sys for R2 goes.
+    Edge,
     /// The module comes through `init` or `initSync`. This is what a browser needs.
     Init,
 }
@@ -62,30 +65,21 @@ pub(crate) fn build(
 ) -> Result<Bound> {
     let compiled =
         progress::step(&format!("{package}: cargo build"), || compile(workspace, package, policy, features))?;
-    let compiled = match loading {
-        Loading::Import if package == "tiercel-edge" => {
-            let trapping = compiled.with_extension("trapping.wasm");
-            let tool = node::tool(workspace, "trap-panics.mjs");
-            tool.arg(&compiled).arg(&trapping).arg("panicked").output()?;
-            trapping
-        }
-        _ => compiled,
-    };
+    let compiled = if loading == Loading::Edge { trapping(workspace, &compiled, Some("panicked"))? } else { compiled };
     let bound = progress::step(&format!("{package}: wasm-bindgen"), || {
         same_wasm_bindgen(workspace)?;
         bind(&compiled, workspace.scratch(package), name, loading)
     })?;
     progress::step(&format!("{package}: wasm-opt"), || match loading {
-        Loading::Import => {
-            if package == "tiercel-edge" {
-                // Of worker-sys; the edge has nothing to do with R2.
-                node::tool(workspace, "drop-exports.mjs").arg(bound.wasm()).arg("r2range").output()?;
-            }
+        Loading::Import => optimise(workspace, &bound.wasm(), &SMALLER_WORKER),
+        Loading::Edge => {
+            node::tool(workspace, "drop-exports.mjs").arg(bound.wasm()).arg("r2range").output()?;
             optimise(workspace, &bound.wasm(), &SMALLER_WORKER)
         }
         Loading::Init => {
             let wasm = bound.wasm();
-            node::tool(workspace, "trap-panics.mjs").arg(&wasm).arg(&wasm).output()?;
+            fs::rename(trapping(workspace, &wasm, None)?, &wasm)
+                .with_context(|| format!("cannot replace {}", wasm.display()))?;
             optimise(workspace, &wasm, &SMALLER)?;
             node::tool(workspace, "bundle-bindings.mjs").arg(&bound.dir).arg(name).output().map(drop)
         }
@@ -105,10 +99,18 @@ pub(crate) fn build_bare(workspace: &Workspace, package: &str, policy: &Path, fe
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
     progress::step(&format!("{package}: wasm-opt"), || {
-        node::tool(workspace, "trap-panics.mjs").arg(&compiled).arg(&wasm).output()?;
+        fs::rename(trapping(workspace, &compiled, None)?, &wasm)
+            .with_context(|| format!("cannot write {}", wasm.display()))?;
         optimise(workspace, &wasm, &SMALLER)
     })?;
     Ok(wasm)
+}
+
+/// The module `wasm` with every panic a trap, which is first told to the function called `teller`.
+fn trapping(workspace: &Workspace, wasm: &Path, teller: Option<&str>) -> Result<PathBuf> {
+    let trapping = wasm.with_extension("trapping.wasm");
+    node::tool(workspace, "trap-panics.mjs").arg(wasm).arg(&trapping).args(teller).output()?;
+    Ok(trapping)
 }
 
 fn compile(workspace: &Workspace, package: &str, policy: &Path, features: &[&str]) -> Result<PathBuf> {
@@ -153,7 +155,7 @@ fn bind(compiled: &Path, dir: PathBuf, name: &'static str, loading: Loading) -> 
     let mut bindgen = Bindgen::new();
     bindgen.input_path(compiled).out_name(name).remove_producers_section(true);
     match loading {
-        Loading::Import => {
+        Loading::Import | Loading::Edge => {
             // Not `force_enable_abort_handler`: it wraps every import in a `try_table`, 12 KiB that tools/edge-instance.js
             // does without, since it wraps the exports.
             bindgen.module(true)?.reset_state_function(true);

@@ -1,7 +1,7 @@
 // Connecting to Spotify, and the tokens that come of it.
 
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as others } from "node:timers/promises";
 import { afterEach, describe, test } from "node:test";
 import { call, callsOfSpotify, connect, control, data, get, origin, refused, SECRET, spotify, useOriginWithSpotify } from "./client.mjs";
 
@@ -18,7 +18,7 @@ const runOut = () => origin.db.prepare("UPDATE connections SET expires_at = ?").
 const refreshes = async () => (await callsOfSpotify())["POST /api/token"] ?? 0;
 
 async function until(probe, what) {
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) if (await probe()) return;
+  for (const end = Date.now() + 10_000; Date.now() < end; await others()) if (await probe()) return;
   assert.fail(`never: ${what}`);
 }
 

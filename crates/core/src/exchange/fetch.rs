@@ -323,6 +323,17 @@ impl<'e> Fetch<'e> {
     pub fn conclude(self, outcome: Outcome, facts: &Facts, epochs: &TagEpochs, now: Timestamp) -> Conclusion {
         let (part, slice) = (self.is_part(), self.slice());
         let Self { context, mode } = self;
+        let came = match &outcome {
+            Outcome::Response(head) => Ok(head.status),
+            Outcome::Failed(failure) => Err(*failure),
+        };
+        let mode = match (mode, list::declared(&context, came, facts)) {
+            (Mode::Fill(fill), Some(failure)) => match fill.falls_back(&context, failure, came.ok(), epochs, now) {
+                Some(conclusion) => return conclusion,
+                None => Mode::Fill(fill),
+            },
+            (mode, _) => mode,
+        };
         match (mode, outcome) {
             (Mode::Pass(reason), Outcome::Response(head)) => passed(&context, reason, head, facts, now),
             (Mode::Pass(reason), Outcome::Failed(failure)) => {
@@ -330,18 +341,10 @@ impl<'e> Fetch<'e> {
                 let delivery = deliver::failure(&context, failure, CacheStatus::forward(fwd));
                 Conclusion { delivery, store: StoreAction::Keep, invalidation: perhaps_done(&context) }
             }
-            (Mode::Fill(fill), Outcome::Failed(failed)) => match list::declared(&context, Err(failed), facts) {
-                Some(failure) if fill.can_fall_back(epochs) => fill.falls_back(&context, failure, None, now),
-                _ => fill.failed(&context, failed, None, epochs, now),
-            },
+            (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, epochs, now),
             (Mode::Fill(fill), Outcome::Response(head)) => match slice.filter(|_| head.status == 206) {
                 Some(wanted) => fill.answered_in_slices(&context, &head, wanted, epochs, now),
-                None => match list::declared(&context, Ok(head.status), facts) {
-                    Some(failure) if fill.can_fall_back(epochs) => {
-                        fill.falls_back(&context, failure, Some(head.status), now)
-                    }
-                    _ => fill.answered(&context, head, part, epochs, now),
-                },
+                None => fill.answered(&context, head, part, epochs, now),
             },
         }
     }

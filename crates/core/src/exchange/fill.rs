@@ -317,31 +317,22 @@ impl Fill<'_> {
         Some(deliver::stored(context, entry, status, served, deliver::Trust::Policy, now))
     }
 
-    /// Whether the stored list may be served in the place of a failure that the policy expects. A purge may have come since the
-    /// entry was found.
-    pub(super) fn can_fall_back(&self, epochs: &TagEpochs) -> bool {
-        let usable = |entry: &StoredEntry| epochs.purged(&entry.meta) != Some(Purge::Hard);
-        self.entry.as_ref().is_some_and(|(entry, freshness)| usable(entry) && !freshness.is_over())
-    }
-
     /// The origin failed with `failure` of the collection's: the stored list goes out and is marked, so that the origin is left
-    /// alone for a while. It gets no older and no younger by that.
+    /// alone for a while. It gets no older and no younger by that. `None` where there is none to stand in.
     pub(super) fn falls_back(
-        self,
+        &self,
         context: &Context<'_>,
         failure: usize,
         status_code: Option<u16>,
+        epochs: &TagEpochs,
         now: Timestamp,
-    ) -> Conclusion {
-        let Some((entry, freshness)) = &self.entry else {
-            return keep(deliver::failure(context, FetchFailure::Network, self.status));
-        };
+    ) -> Option<Conclusion> {
+        let (entry, freshness) = self.unpurged(epochs).filter(|(_, freshness)| !freshness.is_over())?;
         let status = CacheStatus { fwd_status: status_code, ttl: Some(freshness.ttl()), ..self.status.clone() }
             .because(list::DECLARED);
         let delivery = deliver::stored(context, entry, status, Served::Fallback(failure), deliver::Trust::Policy, now);
-        let store = list::marked(context, self.class, entry, freshness, failure, now)
-            .map_or(StoreAction::Keep, StoreAction::Freshen);
-        Conclusion { delivery, store, invalidation: None }
+        let store = StoreAction::Freshen(list::marked(context, self.class, entry, freshness, failure, now)?);
+        Some(Conclusion { delivery, store, invalidation: None })
     }
 
     /// Whether a list is stored that has outlived every use: it goes although nothing comes in its place.
@@ -355,10 +346,13 @@ impl Fill<'_> {
         matches!(status, 500 | 502 | 503 | 504) || (status == 429 && !self.class.authority.is_origin())
     }
 
-    /// A purge may have come since the entry was found.
     pub(super) fn serves_on_error(&self, epochs: &TagEpochs) -> bool {
-        let usable = |entry: &StoredEntry| epochs.purged(&entry.meta) != Some(Purge::Hard);
-        self.entry.as_ref().is_some_and(|(entry, freshness)| usable(entry) && freshness.serves_on_error())
+        self.unpurged(epochs).is_some_and(|(_, freshness)| freshness.serves_on_error())
+    }
+
+    /// What is stored: a purge may have come since it was found.
+    fn unpurged(&self, epochs: &TagEpochs) -> Option<&(Arc<StoredEntry>, Freshness)> {
+        self.entry.as_ref().filter(|(entry, _)| epochs.purged(&entry.meta) != Some(Purge::Hard))
     }
 }
 
