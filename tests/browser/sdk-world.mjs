@@ -75,15 +75,19 @@ export class World {
     this.#pages = [];
   }
 
-  /** A page with `sdk`, a clock that `later(seconds)` moves, and `before` run ahead of everything. */
+  /** A page with `sdk`, a clock that `later(seconds)` moves and `freeze()` stops, and `before` run ahead of everything. */
   async page(before) {
     const page = await this.context.newPage();
     page.on("pageerror", (error) => this.errors?.push(String(error)));
     await page.evaluateOnNewDocument(() => {
-      const now = Date.now.bind(Date);
+      let now = Date.now.bind(Date);
       let offset = 0;
       Date.now = () => now() + offset;
       globalThis.later = (seconds) => (offset += seconds * 1000);
+      globalThis.freeze = () => {
+        const stopped = now();
+        now = () => stopped;
+      };
       /** The next thing that happens, however long it takes. */
       globalThis.next = (start) => new Promise((resolve) => start(resolve));
     });

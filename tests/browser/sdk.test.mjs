@@ -19,6 +19,8 @@ afterEach(() => world.leave());
 
 test("a miss asks once for all who read; a fresh hit asks nobody", async () => {
   const page = await world.page();
+  // Its age is told to the second.
+  await page.evaluate(() => freeze());
   await open(page, "a");
   const held = world.hold(FILES);
   const reads = page.evaluate(() => Promise.all([1, 2, 3].map(() => cache.get("user-files", { category: "videos" }))));

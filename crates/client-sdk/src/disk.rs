@@ -5,16 +5,19 @@
 //! long, fails for good: the caller falls back to memory.
 
 mod local;
+mod plan;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Array, Promise};
-use rexie::{Index, KeyRange, ObjectStore, Rexie, Transaction, TransactionMode};
+use rexie::{Index, KeyRange, ObjectStore, Rexie};
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+pub(crate) use self::plan::{Change, Wanted};
+use self::plan::{Given, Plan, Step, perform};
 use crate::js::{self, Work};
 use crate::local::{AT, ID};
 use crate::record::{EXPIRES, GROUPS, KEY};
@@ -32,27 +35,15 @@ const ORDER: &str = "newest";
 const OPEN_LIMIT: u64 = 3_000;
 /// Longest wait for one operation, in milliseconds.
 const LIMIT: u64 = 5_000;
+/// What every record adds to that.
+const LIMIT_EACH: u64 = 2;
 
 /// IndexedDB did not do it, not even the second time.
 #[derive(Debug)]
 pub(crate) struct Unusable;
 
-/// Whether a write is still wanted, asked right before its transaction begins.
-pub(crate) type Wanted = Rc<dyn Fn() -> bool>;
-/// What to make of a stored record; `None` leaves it alone.
-pub(crate) type Change = Rc<dyn Fn(JsValue) -> Option<JsValue>>;
-/// One transaction.
-type Operation = Work<rexie::Result<JsValue>>;
-
-/// An open connection. Dropping it closes it, when the last operation is done with it.
+/// An open connection, there until it is dropped: that closes it, when the last operation is done with it.
 struct Connection(Option<Rexie>);
-
-impl Connection {
-    fn begin(&self, stores: &[&str], mode: TransactionMode) -> rexie::Result<Transaction> {
-        // It is taken only to close it, when nobody holds this any more.
-        self.0.as_ref().ok_or(rexie::Error::TransactionAbortFailed)?.transaction(stores, mode)
-    }
-}
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -90,112 +81,51 @@ impl Disk {
 
     /// What `store` has under `key`, as it was stored; `undefined` when there is nothing.
     pub(crate) async fn get(&self, store: &'static str, key: &str) -> Result<JsValue, Unusable> {
-        let key = JsValue::from_str(key);
-        self.run(&|connection| {
-            let key = key.clone();
-            Box::pin(async move {
-                let transaction = connection.begin(&[store], TransactionMode::ReadOnly)?;
-                Ok(transaction.store(store)?.get(key).await?.unwrap_or(JsValue::UNDEFINED))
-            })
-        })
-        .await
+        let given = self.run(Plan::reading(store, Step::Get(Array::of1(&JsValue::from_str(key))))).await?;
+        Ok(given.found.get(0))
     }
 
     /// Every record.
     pub(crate) async fn all(&self) -> Result<Array, Unusable> {
-        let all = |connection: Rc<Connection>| -> Operation {
-            Box::pin(async move {
-                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadOnly)?;
-                Ok(transaction.store(ENTRIES)?.get_all(None, None).await?.into_iter().collect::<Array>().into())
-            })
-        };
-        self.run(&all).await.map(JsCast::unchecked_into)
+        let all = Step::List { index: EXPIRES, range: None, limit: None };
+        Ok(self.run(Plan::reading(ENTRIES, all)).await?.found)
     }
 
     /// Stores records in one transaction, if that is still wanted when it begins.
-    pub(crate) async fn put(&self, records: &[JsValue], wanted: &Wanted) -> Result<(), Unusable> {
-        let put = |connection: Rc<Connection>| -> Operation {
-            let (records, wanted) = (records.to_vec(), Rc::clone(wanted));
-            Box::pin(async move {
-                if !wanted() {
-                    return Ok(JsValue::UNDEFINED);
-                }
-                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadWrite)?;
-                transaction.store(ENTRIES)?.put_all(records.into_iter().map(|record| (record, None))).await?;
-                committed(transaction).await
-            })
-        };
-        self.run(&put).await.map(drop)
+    pub(crate) async fn put(&self, records: Array, wanted: &Wanted) -> Result<(), Unusable> {
+        self.run(Plan::writing(ENTRIES, [Step::Put(records)]).if_wanted(wanted)).await.map(drop)
     }
 
     /// Replaces the record under `key` by what `change` makes of it, in one transaction, and gives the new one.
     /// `undefined` says that there is no such record, or that `change` left it alone.
-    pub(crate) async fn update(&self, key: &str, wanted: &Wanted, change: &Change) -> Result<JsValue, Unusable> {
-        let key = JsValue::from_str(key);
-        self.run(&|connection| {
-            let (key, wanted, change) = (key.clone(), Rc::clone(wanted), Rc::clone(change));
-            Box::pin(async move {
-                if !wanted() {
-                    return Ok(JsValue::UNDEFINED);
-                }
-                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadWrite)?;
-                let store = transaction.store(ENTRIES)?;
-                let changed = store.get(key).await?.and_then(|value| change(value));
-                let Some(changed) = changed else { return Ok(JsValue::UNDEFINED) };
-                store.put(&changed, None).await?;
-                committed(transaction).await?;
-                Ok(changed)
-            })
-        })
-        .await
+    pub(crate) async fn update(&self, key: &str, wanted: &Wanted, change: Change) -> Result<JsValue, Unusable> {
+        let change = Step::Change(JsValue::from_str(key), change);
+        Ok(self.run(Plan::writing(ENTRIES, [change]).if_wanted(wanted)).await?.found.get(0))
     }
 
     /// Removes what `store` has under `key`.
     pub(crate) async fn remove(&self, store: &'static str, key: &str) -> Result<(), Unusable> {
-        let key = JsValue::from_str(key);
-        let remove = |connection: Rc<Connection>| -> Operation {
-            let key = key.clone();
-            Box::pin(async move {
-                let transaction = connection.begin(&[store], TransactionMode::ReadWrite)?;
-                transaction.store(store)?.delete(key).await?;
-                committed(transaction).await
-            })
-        };
-        self.run(&remove).await.map(drop)
+        self.run(Plan::writing(store, [Step::Delete(JsValue::from_str(key))])).await.map(drop)
     }
 
     /// Removes every record that one of `names` purges, and gives their keys.
     pub(crate) async fn purge(&self, names: &[String]) -> Result<Vec<String>, Unusable> {
-        let names: Rc<[JsValue]> = names.iter().map(|name| JsValue::from_str(name)).collect();
-        let purge =
-            |connection| -> Operation { Box::pin(remove_ranges(connection, ENTRIES, GROUPS, Rc::clone(&names), only)) };
-        Ok(js::strings_of(&self.run(&purge).await?))
+        let only = |name: &String| KeyRange::only(&JsValue::from_str(name)).ok();
+        let trim = |range| Step::Trim { index: GROUPS, range, most: 0 };
+        let given = self.run(Plan::writing(ENTRIES, names.iter().filter_map(only).map(trim))).await?;
+        Ok(js::strings_of(&given.found))
     }
 
     /// Removes what has expired by `now`, and records whose keys do not begin with `version`.
     pub(crate) async fn sweep(&self, now: Timestamp, version: &str) -> Result<(), Unusable> {
-        let until: Rc<[JsValue]> = [JsValue::from_f64(now.as_millis() as f64)].into();
-        for store in [ENTRIES, LOCAL] {
-            let sweep = |connection| -> Operation {
-                Box::pin(remove_ranges(connection, store, EXPIRES, Rc::clone(&until), up_to))
-            };
-            self.run(&sweep).await?;
-        }
-        let first = JsValue::from_str(version);
+        let now = JsValue::from_f64(now.as_millis() as f64);
+        let until = || KeyRange::upper_bound(&now, None).map(|range| Step::Trim { index: EXPIRES, range, most: 0 });
+        let first = KeyRange::upper_bound(&JsValue::from_str(version), Some(true));
         // No key holds a character that comes after this one.
-        let last = JsValue::from_str(&[version, "\u{ffff}"].concat());
-        let others = |connection: Rc<Connection>| -> Operation {
-            let ranges = [KeyRange::upper_bound(&first, Some(true)), KeyRange::lower_bound(&last, Some(true))];
-            Box::pin(async move {
-                let transaction = connection.begin(&[ENTRIES], TransactionMode::ReadWrite)?;
-                let store = transaction.store(ENTRIES)?;
-                for range in ranges.into_iter().flatten() {
-                    store.delete(range.into()).await?;
-                }
-                committed(transaction).await
-            })
-        };
-        self.run(&others).await.map(drop)
+        let last = KeyRange::lower_bound(&JsValue::from_str(&[version, "\u{ffff}"].concat()), Some(true));
+        let others = [first, last].into_iter().flatten().map(|range| Step::Delete(range.into()));
+        self.run(Plan::writing(ENTRIES, until().into_iter().chain(others))).await?;
+        self.run(Plan::writing(LOCAL, until())).await.map(drop)
     }
 
     /// Removes everything, then closes: empty even where another tab holds up the deletion of the database.
@@ -205,15 +135,14 @@ impl Disk {
             _ => None,
         };
         if let Some(connection) = up {
-            let clearing: Operation = Box::pin(async move {
-                let transaction = connection.begin(&[ENTRIES, LOCAL], TransactionMode::ReadWrite)?;
-                for store in [ENTRIES, LOCAL] {
-                    transaction.store(store)?.clear().await?;
-                }
-                committed(transaction).await
-            });
-            // The deletion that follows does the same.
-            let _ = within(LIMIT, clearing).await;
+            for store in [ENTRIES, LOCAL] {
+                // Keys are strings, and none comes before this one.
+                let everything =
+                    KeyRange::lower_bound(&JsValue::from_str(""), None).map(|all| Step::Delete(all.into()));
+                let clearing = Box::pin(perform(Rc::clone(&connection), Rc::new(Plan::writing(store, everything))));
+                // The deletion that follows does the same.
+                let _ = within(LIMIT, clearing).await;
+            }
         }
         self.close();
     }
@@ -223,21 +152,13 @@ impl Disk {
         self.link.replace(Link::Gone);
     }
 
-    /// Runs an operation, a second time on a new connection when it fails.
-    async fn run(&self, operation: &dyn Fn(Rc<Connection>) -> Operation) -> Result<JsValue, Unusable> {
-        self.run_within(LIMIT, operation).await
-    }
-
-    /// The same, with a limit of its own, in milliseconds.
-    async fn run_within(
-        &self,
-        limit: u64,
-        operation: &dyn Fn(Rc<Connection>) -> Operation,
-    ) -> Result<JsValue, Unusable> {
+    /// Carries a plan out, a second time on a new connection when it fails.
+    async fn run(&self, plan: Plan) -> Result<Given, Unusable> {
+        let (limit, plan) = (LIMIT + plan.records() * LIMIT_EACH, Rc::new(plan));
         for _ in 0..2 {
             let connection = self.connect().await.ok_or(Unusable)?;
-            match within(limit, operation(Rc::clone(&connection))).await {
-                Some(Ok(done)) => return Ok(done),
+            match within(limit, Box::pin(perform(Rc::clone(&connection), Rc::clone(&plan)))).await {
+                Some(Ok(given)) => return Ok(given),
                 Some(Err(_)) => self.lost(&connection),
                 None => {
                     self.close();
@@ -296,7 +217,8 @@ impl Disk {
 /// does not makes this end before the deletion does, which then follows when it can.
 pub(crate) async fn delete(name: &str) {
     let name = name.to_owned();
-    let deletion: Operation = Box::pin(async move { Rexie::delete(&name).await.map(|()| JsValue::UNDEFINED) });
+    let deletion: Work<rexie::Result<Given>> =
+        Box::pin(async move { Rexie::delete(&name).await.map(|()| Given::default()) });
     let _ = within(LIMIT, deletion).await;
 }
 
@@ -309,41 +231,4 @@ async fn build(name: &str) -> rexie::Result<Rexie> {
         ObjectStore::new(LOCAL).key_path(ID).add_index(Index::new(ORDER, AT)).add_index(Index::new(EXPIRES, EXPIRES));
     // rexie closes the connection when another tab deletes or upgrades the database.
     Rexie::builder(name).version(SCHEMA).add_object_store(entries).add_object_store(local).build().await
-}
-
-/// Removes the records in some ranges of an index in one transaction, and gives their keys.
-async fn remove_ranges(
-    connection: Rc<Connection>,
-    store: &'static str,
-    index: &'static str,
-    ends: Rc<[JsValue]>,
-    range: fn(&JsValue) -> Option<KeyRange>,
-) -> rexie::Result<JsValue> {
-    let transaction = connection.begin(&[store], TransactionMode::ReadWrite)?;
-    let store = transaction.store(store)?;
-    let removed = Array::new();
-    for range in ends.iter().filter_map(range) {
-        for key in store.index(index)?.get_all_keys(Some(range), None).await? {
-            store.delete(key.clone()).await?;
-            removed.push(&key);
-        }
-    }
-    committed(transaction).await?;
-    Ok(removed.into())
-}
-
-fn only(name: &JsValue) -> Option<KeyRange> {
-    KeyRange::only(name).ok()
-}
-
-fn up_to(moment: &JsValue) -> Option<KeyRange> {
-    KeyRange::upper_bound(moment, None).ok()
-}
-
-/// Waits until the transaction is on the disk: a full one aborts only now.
-async fn committed(transaction: Transaction) -> rexie::Result<JsValue> {
-    match transaction.done().await?.is_committed() {
-        true => Ok(JsValue::UNDEFINED),
-        false => Err(rexie::Error::TransactioncommitFailed),
-    }
 }

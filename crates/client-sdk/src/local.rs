@@ -181,9 +181,10 @@ pub(crate) async fn entries(
             return Err(Failure::new("unknown-key", message).into());
         }
     }
-    let limit = limit.unwrap_or(store.max_entries).min(store.max_entries);
     let held = session.locals.of(&store.name).records();
-    let most = limit.saturating_add(held.length()) as usize;
+    // All of them are there sooner without a limit.
+    let most = limit.filter(|limit| *limit < store.max_entries).map(|limit| limit.saturating_add(held.length()));
+    let limit = limit.unwrap_or(store.max_entries).min(store.max_entries);
     let prefix = prefix(&store.name);
     let found = session.store.disk.local(&prefix, from.as_deref(), most).await.unwrap_or_default();
     session.ensure_open()?;

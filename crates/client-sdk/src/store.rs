@@ -1,7 +1,6 @@
 //! Where records live: on the disk, and in memory what the disk would not take.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use tiercel_core::exchange::PutPlan;
 use tiercel_core::text;
@@ -63,8 +62,8 @@ impl Store {
     /// Stores a response, and the marker of its variants, if `wanted` still holds when the write begins.
     pub(crate) async fn put(&self, plan: &PutPlan, data: &JsValue, now: Timestamp, wanted: Wanted) {
         let records: Vec<Record> = Record::new(plan, data, now).into_iter().chain(Record::marker(plan, now)).collect();
-        let values: Vec<JsValue> = records.iter().map(|record| record.value().clone()).collect();
-        let on_disk = self.disk.put(&values, &wanted).await.is_ok();
+        let values = records.iter().map(|record| record.value().clone()).collect();
+        let on_disk = self.disk.put(values, &wanted).await.is_ok();
         let mut memory = self.memory.borrow_mut();
         for record in records {
             if on_disk {
@@ -101,8 +100,8 @@ impl Store {
             let stored = Record::read(value, &of).filter(|stored| stored.is_same_entry(&kept))?;
             Some(Record::new(&plan, &stored.data(), now)?.value().clone())
         };
-        let change: Change = Rc::new(change);
-        Record::read(self.disk.update(key, &wanted, &change).await.ok()?, key)
+        let change: Change = Box::new(change);
+        Record::read(self.disk.update(key, &wanted, change).await.ok()?, key)
     }
 
     /// Removes the record under `key`.
