@@ -22,12 +22,13 @@ export function watched(env) {
   return { env: Object.create(env, { ORIGIN: { get } }), isBegun: () => isBegun };
 }
 
-/** The environment with an origin that does not answer. */
+/** The environment with an origin that does not answer, but for its issuer: whose purge it is must be known. */
 export function unanswered(env) {
-  const fetch = async () => {
-    throw new Error("it is not sent again");
+  const ask = async (wanted, init) => {
+    if (wanted instanceof Request) throw new Error("it is not sent again");
+    return isBound(env) ? env.ORIGIN.fetch(wanted, init) : fetch(atOrigin(wanted, env), init);
   };
-  return Object.create(env, { ORIGIN: { value: { fetch } } });
+  return Object.create(env, { ORIGIN: { value: { fetch: ask } } });
 }
 
 /** The origin's answer to a safe request. Nobody keeps it: whose it is has not been asked. */
@@ -72,8 +73,12 @@ function ask(request, env) {
   const init = { method: request.method, headers: fields, redirect: "manual" };
   const url = request.url.replace(/#.*/, "").replace(/\?$/, "");
   if (isBound(env)) return env.ORIGIN.fetch(new Request(url, init));
-  const path = url.replace(/^[^:]+:\/\/[^/?]*/, "");
-  return fetch(new Request(env.ORIGIN_URL.replace(/\/+$/, "") + path, init));
+  return fetch(new Request(atOrigin(url, env), init));
+}
+
+/** The same path and query at ORIGIN_URL. */
+function atOrigin(url, env) {
+  return env.ORIGIN_URL.replace(/\/+$/, "") + url.replace(/^[^:]+:\/\/[^/?]*/, "");
 }
 
 /** A copy, without what is `unwanted` and what belongs to one connection (RFC 9110 §7.6.1). */

@@ -33,6 +33,13 @@ const onDisk = (page, code, version = "") =>
     return result;
   })()`);
 
+/** IndexedDB that does not open. */
+function refuses() {
+  IDBFactory.prototype.open = () => {
+    throw new DOMException("not today", "UnknownError");
+  };
+}
+
 test("the database of an older release is made new, and used", async () => {
   const page = await world.page();
   await onDisk(page, `db.createObjectStore; return db.version`, 1);
@@ -58,6 +65,25 @@ test("a tab that holds an older release open does not hold up the app: memory st
   await videos(next);
   await page.close();
   assert.deepEqual(await onDisk(next, `return (await settled(db.transaction("entries").objectStore("entries").getAllKeys())).length`), 1);
+});
+
+test("what the disk would not purge, the next page does not read", async () => {
+  const [first, broken, next, last] = [await world.page(), await world.page(refuses), await world.page(), await world.page()];
+  await open(first, "a");
+  await videos(first);
+  await first.evaluate(() => cache.local("preferences").set("x", 1));
+  await first.close();
+  await open(broken, "a");
+  await broken.evaluate(() => cache.invalidate("upload", { category: "videos" }));
+  await broken.close();
+  await open(next, "a");
+  assert.equal((await videos(next)).source, "origin");
+  assert.equal(await next.evaluate(() => cache.local("preferences").get("x")), 1, "what is the user's own stays");
+  await next.close();
+  await open(last, "a");
+  assert.equal((await videos(last)).source, "device", "once is enough");
+  await last.evaluate(() => (localStorage.setItem("videomi_cache_a:untrue", ""), cache.logout()));
+  assert.deepEqual(await last.evaluate(() => Object.keys(localStorage)), []);
 });
 
 test("what another version of the policy stored goes, what is local stays", async () => {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tiercel_e2e::jwt::bearer;
-use tiercel_e2e::live::{Got, World, echo, videomi_edge};
+use tiercel_e2e::keys::SigningKey;
+use tiercel_e2e::live::{Got, World, auth_edge, echo, videomi_edge};
 use tiercel_e2e::origin::{Arrived, Origin, Reply, lines};
 
 const LIST: &str = "/api/upload/user/abc123?category=videos";
@@ -118,6 +119,52 @@ fn mutations_survive_a_crash_anywhere() {
         }
     }
     assert!(done.iter().all(|n| *n > 20), "some succeed and some do not: {done:?}");
+}
+
+/// CRASH-ISSUER: who asked is still known when a mutation crashes: its user's purge is done, and the next users are recognised
+/// by an instance that had to ask the issuer at the origin for its keys anew.
+#[test]
+fn a_crash_does_not_lose_the_issuer() {
+    let (key, version) = (SigningKey::rsa(2048), AtomicU64::new(1));
+    let keys = json!({ "keys": [key.jwk("k1")] }).to_string();
+    let origin = Origin::start(move |request| match request.target.as_str() {
+        "/.well-known/jwks.json" => Reply::new(200, &["Content-Type: application/json"], &keys),
+        _ => {
+            let at = version.fetch_add(u64::from(request.method != "GET"), Ordering::SeqCst);
+            Reply::new(200, &["Content-Type: text/plain"], &format!("{} at {at}", request.line()))
+        }
+    });
+    let world = World::with(&json!({ "dir": auth_edge("rs256") }), origin);
+    let bearer = |user: &str| {
+        let claims = json!({ "sub": user, "iss": "https://issuer.example", "aud": "shop", "exp": 4_000_000_000_u64 });
+        format!("Authorization: Bearer {}", key.token("k1", &claims))
+    };
+    let (ada, bob) = (bearer("ada"), bearer("bob"));
+    let (mut toll, mut given_up) = (world.mend(), 0);
+    for at in (1u32..).step_by(5) {
+        assert!(at < 2_000, "it never ends");
+        let before = version_of(&world.warm("/mine", &[&ada]));
+        world.origin.take_log();
+        world.sabotage(&json!({ "wasm": { "trap": at } }));
+        let got = world.send("POST", "/mine", &[&ada]);
+        let asked = world.origin.take_log().iter().filter(|arrived| arrived.method == "POST").count() as u64;
+        let next = world.send("GET", "/mine", &[&bob]);
+        assert!(!next.cache().contains("credential"), "{at}: {next:?}");
+        given_up += u64::from(got.status == 500) * asked;
+        let mut seen = world.send("GET", "/mine", &[&ada]);
+        if version_of(&seen) < before + asked {
+            // A soft purge: what is stored is shown once more while the origin is asked.
+            assert!(seen.cache().contains("stale"), "{at}: {seen:?} after {got:?}");
+            seen = world.until("/mine", &[&ada], |got| version_of(got) >= before + asked);
+        }
+        assert_eq!(version_of(&seen), before + asked, "{at}: {got:?}");
+        let now = world.mend();
+        if now.struck == toll.struck {
+            break;
+        }
+        toll = now;
+    }
+    assert!(given_up > 5, "{given_up} were done and not answered");
 }
 
 /// CRASH-UNDER-WAY: a crash takes along what is under way in the same instance, and each of them gets its own answer.

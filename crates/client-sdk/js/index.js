@@ -8,7 +8,8 @@ import { deleteCaches, linesOf } from "./lines.js";
 import { asked as askedFor, shown } from "./lists.js";
 import { local } from "./local.js";
 import { Layers } from "./optimistic.js";
-import { tokensOf } from "./seen.js";
+import { policy } from "./policy.js";
+import { distrust, isDistrusted, tokensOf } from "./seen.js";
 import { onGivenUp, onWake, tellWorker } from "./wake.js";
 
 export { TiercelError };
@@ -27,12 +28,18 @@ function loaded() {
   return loading;
 }
 
-/** Has the browser get its databases ready while the wasm is on its way. What their names are, the wasm knows. */
-function warm() {
+/**
+ * Has the browser get the database ready while the wasm is on its way. Its name is guessed: where the wasm says another, there
+ * is none of this one, and none is made.
+ */
+function warm(user) {
   try {
-    globalThis.indexedDB?.databases?.().catch(() => {});
+    const opening = globalThis.indexedDB.open(`${policy}_cache_${user}`);
+    opening.onupgradeneeded = () => opening.transaction.abort();
+    opening.onsuccess = () => opening.result.close();
+    opening.onerror = (event) => event.preventDefault();
   } catch {
-    // Forbidden here: records live in memory.
+    // None, or forbidden here: records live in memory.
   }
 }
 
@@ -40,7 +47,7 @@ function warm() {
 const RETRY = 2;
 
 export async function open({ user, baseUrl = globalThis.location.origin, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
-  if (!loading) warm();
+  if (!loading && user) warm(user);
   await loaded();
   const base = new URL(baseUrl, globalThis.location?.href).href;
   // What the wasm holds must not hold the cache: one that the app lets go of closes by itself.
@@ -50,8 +57,8 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
     ...local,
     send: (wanted, readers, signal) => send(wanted, readers, signal),
     tell: tellWorker,
-    listen(policy) {
-      lines = linesOf(policy, { heard: (message) => own.deref()?.heard(message), told: (detail) => own.deref()?.told(detail) });
+    listen(name) {
+      lines = linesOf(name, { heard: (message) => own.deref()?.heard(message), told: (detail) => own.deref()?.told(detail) });
     },
     broadcast: (message) => lines?.broadcast(message),
     announce: (detail) => lines?.announce(detail),
@@ -60,6 +67,8 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
       lines = undefined;
     },
     deleteCaches,
+    distrust,
+    isDistrusted,
     ended(forGood) {
       state.isOpen = false;
       state.stop();

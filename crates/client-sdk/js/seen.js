@@ -1,4 +1,5 @@
-// The consistency tokens of one user (docs/headers.md): what this user's own changes need the edge to know.
+// What all pages must know of one user: the consistency tokens (docs/headers.md), which say what this user's own changes need the
+// edge to know, and whether the database can be trusted.
 
 const FIELD = "tiercel-consistency";
 
@@ -8,7 +9,7 @@ const FIELD = "tiercel-consistency";
  */
 export function tokensOf(scope) {
   const prefix = `${scope}:seen:`;
-  const store = storage() ?? memory();
+  const store = storage();
   const names = () => Array.from({ length: store.length }, (_, at) => store.key(at)).filter((name) => name?.startsWith(prefix));
   return {
     /** Puts every token that counts into `headers`, and gives their names. */
@@ -38,23 +39,38 @@ export function tokensOf(scope) {
   };
 }
 
+/**
+ * Whether the database called `name` holds what is not true any more: where it could not be purged, the next page must not
+ * read it.
+ */
+export const isDistrusted = (name) => storage().getItem(`${name}:untrue`) !== null;
+
+export function distrust(name, isUntrue) {
+  try {
+    if (isUntrue) storage().setItem(`${name}:untrue`, "");
+    else storage().removeItem(`${name}:untrue`);
+  } catch {
+    // Full: the lifetimes of what is stored end it.
+  }
+}
+
 function storage() {
   try {
-    return globalThis.localStorage;
+    return globalThis.localStorage ?? memory;
   } catch {
-    return undefined;
+    return memory;
   }
 }
 
 const kept = new Map();
 
 /** As much of `Storage` as is needed. */
-const memory = () => ({
+const memory = {
   get length() {
     return kept.size;
   },
   key: (at) => [...kept.keys()][at],
-  getItem: (name) => kept.get(name),
+  getItem: (name) => kept.get(name) ?? null,
   setItem: (name, value) => kept.set(name, value),
   removeItem: (name) => kept.delete(name),
-});
+};

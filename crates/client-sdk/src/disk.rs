@@ -18,6 +18,7 @@ use wasm_bindgen_futures::JsFuture;
 
 pub(crate) use self::plan::{Change, Wanted};
 use self::plan::{Given, Plan, Step, perform};
+use crate::host::Host;
 use crate::js::{self, Work};
 use crate::local::{AT, ID};
 use crate::record::{EXPIRES, GROUPS, KEY};
@@ -68,12 +69,13 @@ enum Link {
 pub(crate) struct Disk {
     name: Rc<str>,
     link: Rc<RefCell<Link>>,
+    host: Rc<Host>,
 }
 
 impl Disk {
     /// The database called `name`, which opens in the background.
-    pub(crate) fn new(name: &str) -> Self {
-        let disk = Self { name: name.into(), link: Rc::new(RefCell::new(Link::Down)) };
+    pub(crate) fn new(name: &str, host: &Rc<Host>) -> Self {
+        let disk = Self { name: name.into(), link: Rc::new(RefCell::new(Link::Down)), host: Rc::clone(host) };
         // Awaited in `connect`, where a failure shows.
         let _ = disk.opening();
         disk
@@ -187,9 +189,16 @@ impl Disk {
             Link::Up(_) | Link::Gone => return None,
             Link::Down => {}
         }
-        let (name, link) = (Rc::clone(&self.name), Rc::clone(&self.link));
+        let (name, link, host) = (Rc::clone(&self.name), Rc::clone(&self.link), Rc::clone(&self.host));
         let promise = js::promise(Box::pin(async move {
-            let opening = async move { build(&name).await.map(|rexie| Rc::new(Connection(Some(rexie)))) };
+            let opening = async move {
+                let connection = Rc::new(Connection(Some(build(&name).await?)));
+                if host.is_distrusted(&name) {
+                    perform(Rc::clone(&connection), Rc::new(emptying(ENTRIES))).await?;
+                    host.distrust(&name, false);
+                }
+                Ok::<_, rexie::Error>(connection)
+            };
             let opened = within(OPEN_LIMIT, Box::pin(opening)).await;
             let mut link = link.borrow_mut();
             if matches!(*link, Link::Opening(_)) {
@@ -220,6 +229,12 @@ pub(crate) async fn delete(name: &str) {
     let deletion: Work<rexie::Result<Given>> =
         Box::pin(async move { Rexie::delete(&name).await.map(|()| Given::default()) });
     let _ = within(LIMIT, deletion).await;
+}
+
+fn emptying(store: &'static str) -> Plan {
+    // Keys are strings, and none comes before this one.
+    let everything = KeyRange::lower_bound(&JsValue::from_str(""), None);
+    Plan::writing(store, everything.map(|all| Step::Delete(all.into())))
 }
 
 async fn build(name: &str) -> rexie::Result<Rexie> {

@@ -38,6 +38,14 @@ extern "C" {
     #[wasm_bindgen(method, js_name = deleteCaches)]
     pub(crate) fn delete_caches(this: &Host, prefix: &str) -> Promise;
 
+    /// Notes whether the database called `name` holds what is not true any more, for whoever opens it next.
+    #[wasm_bindgen(method)]
+    pub(crate) fn distrust(this: &Host, name: &str, is_untrue: bool);
+
+    /// Whether it does.
+    #[wasm_bindgen(method, js_name = isDistrusted)]
+    pub(crate) fn is_distrusted(this: &Host, name: &str) -> bool;
+
     /// The session has ended; `for_good` where the user logged out.
     #[wasm_bindgen(method)]
     pub(crate) fn ended(this: &Host, for_good: bool);

@@ -94,7 +94,7 @@ impl Session {
         let session = Rc::new(Self {
             engine,
             base: base.trim_end_matches('/').to_owned(),
-            store: Store::open(&scope),
+            store: Store::open(&scope, &host),
             purges: RefCell::new(Purges::new(memory)),
             flights: Flights::default(),
             watchers: Rc::default(),

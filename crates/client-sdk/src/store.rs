@@ -1,13 +1,15 @@
 //! Where records live: on the disk, and in memory what the disk would not take.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use tiercel_core::exchange::PutPlan;
 use tiercel_core::text;
 use tiercel_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
-use crate::disk::{self, Change, Disk, ENTRIES, Wanted};
+use crate::disk::{self, Change, Disk, ENTRIES, Unusable, Wanted};
+use crate::host::Host;
 use crate::js;
 use crate::memory::{Kept, Memory};
 use crate::record::{KEY, Record};
@@ -29,6 +31,7 @@ impl Kept for Record {
 /// One user's records. No method fails: what IndexedDB does not do, memory does.
 pub(crate) struct Store {
     name: String,
+    host: Rc<Host>,
     pub(crate) disk: Disk,
     /// Goes before the disk: it holds what is newer than there.
     memory: RefCell<Memory<Record>>,
@@ -36,8 +39,9 @@ pub(crate) struct Store {
 
 impl Store {
     /// The records in the database called `name`.
-    pub(crate) fn open(name: &str) -> Self {
-        Self { name: name.to_owned(), disk: Disk::new(name), memory: RefCell::new(Memory::new()) }
+    pub(crate) fn open(name: &str, host: &Rc<Host>) -> Self {
+        let disk = Disk::new(name, host);
+        Self { name: name.to_owned(), host: Rc::clone(host), disk, memory: RefCell::new(Memory::new()) }
     }
 
     /// The record under `key`, with a body of its own. What has expired, or is not ours, is dropped.
@@ -107,14 +111,25 @@ impl Store {
     /// Removes the record under `key`.
     pub(crate) async fn remove(&self, key: &str) {
         self.memory.borrow_mut().remove(key);
-        let _ = self.disk.remove(ENTRIES, key).await;
+        if self.disk.remove(ENTRIES, key).await.is_err() {
+            self.distrust();
+        }
     }
 
     /// Removes every record that one of `names` purges, and gives their keys.
     pub(crate) async fn purge(&self, names: &[String]) -> Vec<String> {
         let mut keys = self.memory.borrow_mut().purge(names);
-        keys.extend(self.disk.purge(names).await.unwrap_or_default());
+        match self.disk.purge(names).await {
+            Ok(removed) => keys.extend(removed),
+            Err(Unusable) => self.distrust(),
+        }
         keys
+    }
+
+    /// The disk has what is not true any more: it is not read again, neither here nor by the next page.
+    fn distrust(&self) {
+        self.disk.close();
+        self.host.distrust(&self.name, true);
     }
 
     /// Removes what has expired, and what an older or newer policy than `version` stored.
@@ -146,6 +161,7 @@ impl Store {
         self.memory.borrow_mut().clear();
         self.disk.clear().await;
         disk::delete(&self.name).await;
+        self.host.distrust(&self.name, false);
     }
 }
 
