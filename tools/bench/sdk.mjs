@@ -14,13 +14,12 @@
 // and `js` and `wasm`, the sizes of its code as gzip -9 sends it, in bytes.
 
 import { createServer } from "node:http";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import puppeteer from "puppeteer-core";
+import { inTurns, measure, median } from "./browser.mjs";
 import { file } from "./peers/sdk-records.js";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -125,18 +124,7 @@ const inPage = {
   },
 };
 
-const sorted = (values) => [...values].sort((a, b) => a - b);
-const median = (values) => sorted(values)[Math.floor((values.length - 1) / 2)];
-
-const profile = await mkdtemp(path.join(tmpdir(), "tiercel-bench-"));
-const browser = await puppeteer.launch({
-  executablePath: chrome,
-  headless: true,
-  userDataDir: profile,
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const sites = [];
-try {
+await measure(chrome, async (browser, sites) => {
   const found = {};
   const many = Array.from({ length: 10_000 }, (_, n) => file(n));
   const ids = many.map(({ id }) => id);
@@ -150,16 +138,7 @@ try {
     await site.page.evaluate(inPage.putMany, "files", many);
     await site.page.evaluate(inPage.putMany, "thousand", many.slice(0, 1000));
   }
-  /** Each site once a round, beginning with another one each time. */
-  const rounds = async (count, measure) => {
-    for (let round = 0; round < count; round++) {
-      for (let i = 0; i < sites.length; i++) {
-        const site = sites[(round + i) % sites.length];
-        await site.page.bringToFront();
-        await measure(site, found[site.name], round);
-      }
-    }
-  };
+  const rounds = (count, measured) => inTurns(count, sites, found, measured);
   const { rounds: count, calls, visits } = effort;
   // What runs for the first time is slower, and is not what is asked here.
   for (const warm of [true, false]) {
@@ -195,12 +174,5 @@ try {
     if (round >= 3) into.paint.push(at);
     await page.goto("about:blank");
   });
-  console.log(JSON.stringify(found));
-} finally {
-  await browser.close();
-  for (const { server } of sites) {
-    server.close();
-    server.closeAllConnections();
-  }
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+  return found;
+});

@@ -14,13 +14,12 @@
 //            system tells
 
 import { createServer } from "node:http";
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import puppeteer from "puppeteer-core";
+import { at, inTurns, measure } from "./browser.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const MIB = 1 << 20;
@@ -111,9 +110,6 @@ const inPage = {
   },
 };
 
-const sorted = (values) => [...values].sort((a, b) => a - b);
-const at = (values, share) => sorted(values)[Math.floor((values.length - 1) * share)];
-
 /** Bytes that the browser's processes have read from files so far; null where the system does not tell. */
 async function bytesRead(root) {
   const parents = new Map();
@@ -151,15 +147,7 @@ const scripts = {
   workbox: await bundled("sw-workbox.js"),
   ...(routed && { routed: await readFile(routed) }),
 };
-const profile = await mkdtemp(path.join(tmpdir(), "tiercel-bench-"));
-const browser = await puppeteer.launch({
-  executablePath: chrome,
-  headless: true,
-  userDataDir: profile,
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const sites = [];
-try {
+await measure(chrome, async (browser, sites) => {
   const found = {};
   const thumbnails = Array.from({ length: 200 }, (_, i) => `/api/files/videos/f${i}/thumbnail`);
   const film = "/api/files/videos/film";
@@ -176,16 +164,7 @@ try {
     await page.evaluate(inPage.store, [film]);
     await page.evaluate(inPage.hits, thumbnails[0], 50);
   }
-  /** Each site once a round, beginning with another one each time. */
-  const rounds = async (count, measure, measured = sites.filter(({ name }) => name !== "routed")) => {
-    for (let round = 0; round < count; round++) {
-      for (let i = 0; i < measured.length; i++) {
-        const site = measured[(round + i) % measured.length];
-        await site.page.bringToFront();
-        await measure(site, found[site.name], round);
-      }
-    }
-  };
+  const rounds = (count, measured, of = sites.filter(({ name }) => name !== "routed")) => inTurns(count, of, found, measured);
   await rounds(effort.rounds, async ({ page }, into, round) => {
     const times = await page.evaluate(inPage.hits, thumbnails[round % 200], effort.hits);
     into.warm.push(at(times, 0.5));
@@ -204,12 +183,5 @@ try {
     const after = await bytesRead(browser.process().pid);
     if (before !== null && after !== null) into.read.push(after - before);
   });
-  console.log(JSON.stringify(found));
-} finally {
-  await browser.close();
-  for (const { server } of sites) {
-    server.close();
-    server.closeAllConnections();
-  }
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+  return found;
+});

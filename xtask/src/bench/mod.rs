@@ -14,6 +14,7 @@ mod mutations;
 mod open;
 mod origin;
 mod report;
+mod rounds;
 mod sdk;
 mod speed;
 mod stage;

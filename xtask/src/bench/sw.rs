@@ -1,17 +1,16 @@
 //! `cargo xtask bench sw`: the Service Worker beside one written by hand and Workbox, in one browser, round by round.
 
-use std::{fs, path::PathBuf, thread};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::report::{self, Row, Target, median};
+use super::report::{Row, median};
+use super::rounds::{self, Found, row};
 use crate::{
     browser::CHROMIUM,
     build::{self, Part},
-    node,
     precache::Manifest,
-    progress::{say, step},
     setup,
     workspace::Workspace,
 };
@@ -45,16 +44,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     setup::for_build(&workspace)?;
     let (rounds, hits, films) = if args.quick { (7, 30, 5) } else { (31, 100, 11) };
     let effort = json!({ "rounds": rounds, "hits": hits, "films": films });
-    let order = json!({ "sw": sw, "routed": routed, "chrome": CHROMIUM.find()?, "effort": effort }).to_string();
-    let told =
-        step("three Service Workers in Chromium", || node::tool(&workspace, "bench/sw.mjs").arg(order).output())?;
-    let found: Value = serde_json::from_str(&told).context("tools/bench/sw.mjs did not print JSON")?;
-    let cores = thread::available_parallelism().map_or(0, usize::from);
-    let about = json!({ "bench": "sw", "quick": args.quick, "cores": cores, "effort": effort });
-    if args.quick {
-        say("--quick: a look, not a claim");
-    }
-    report::publish(&Found(&found).rows(), about, &workspace.target.join("bench/sw.json"))
+    let order = json!({ "sw": sw, "routed": routed, "chrome": CHROMIUM.find()?, "effort": effort });
+    let found = Found::of(&workspace, "bench/sw.mjs", &order, "three Service Workers in Chromium")?;
+    rounds::publish(&rows(&found), "sw", args.quick, &effort, &workspace.target)
 }
 
 /// A Service Worker that keeps one file of 2 KB, as `tools/bench/sw.mjs` serves it.
@@ -69,53 +61,31 @@ fn routed(workspace: &Workspace) -> Result<PathBuf> {
     Ok(dist.join("sw.js"))
 }
 
-/// What the script prints.
-struct Found<'a>(&'a Value);
-
-impl Found<'_> {
-    fn rows(&self) -> Vec<Row> {
-        let size = |who: &str| self.0[who]["size"].as_f64().unwrap_or(f64::NAN) / 1000.0;
-        let row = |id: &str, what: &str, value, unit, most: Option<f64>, of| Row {
-            id: id.into(),
-            what: what.into(),
-            value,
-            unit,
-            target: most.map(Target::AtMost),
-            of,
-        };
-        let sizes = format!("by hand {:.1} KB, Workbox {:.1} KB", size("hand"), size("workbox"));
-        let mut rows = vec![row("size", "sw.js, gzip", size("ours"), "KB", Some(32.0), sizes)];
-        for (id, what, who, measure, peer, most) in [
-            ("warm-hand", "stored body of 2 KB, beside one by hand", "ours", "warm", "hand", Some(1.05)),
-            ("warm-workbox", "  beside Workbox", "ours", "warm", "workbox", Some(0.65)),
-            ("warm95-hand", "  95th percentile, beside one by hand", "ours", "warm95", "hand", None),
-            ("warm95-workbox", "  95th percentile, beside Workbox", "ours", "warm95", "workbox", None),
-            ("cold-hand", "first answer of a stopped worker, beside one by hand", "ours", "cold", "hand", Some(1.15)),
-            ("cold-workbox", "  beside Workbox", "ours", "cold", "workbox", None),
-            ("cold-routed", "  of a file of the app, by static routing", "routed", "cold", "hand", Some(0.5)),
-            ("page-hand", "200 thumbnails at once, beside one by hand", "ours", "page", "hand", Some(1.0)),
-            ("page-workbox", "  beside Workbox", "ours", "page", "workbox", None),
-            ("range-hand", "1 MiB out of 64 MiB, beside one by hand", "ours", "range", "hand", None),
-            ("range-workbox", "  beside Workbox", "ours", "range", "workbox", None),
-        ] {
-            if self.0[who].is_null() {
-                continue;
-            }
-            let (own, theirs) = (self.all(who, measure), self.all(peer, measure));
-            // Round by round, so that what slowed a round slowed both.
-            let ratio = median(own.iter().zip(&theirs).map(|(own, theirs)| own / theirs));
-            let of = format!("{:.2} ms, {:.2} ms", median(own), median(theirs));
-            rows.push(row(id, what, ratio, "×", most, of));
+fn rows(found: &Found) -> Vec<Row> {
+    let size = |who: &str| found.0[who]["size"].as_f64().unwrap_or(f64::NAN) / 1000.0;
+    let sizes = format!("by hand {:.1} KB, Workbox {:.1} KB", size("hand"), size("workbox"));
+    let mut rows = vec![row("size", "sw.js, gzip", (size("ours"), "KB"), Some(32.0), sizes)];
+    for (id, what, who, measure, peer, most) in [
+        ("warm-hand", "stored body of 2 KB, beside one by hand", "ours", "warm", "hand", Some(1.05)),
+        ("warm-workbox", "  beside Workbox", "ours", "warm", "workbox", Some(0.65)),
+        ("warm95-hand", "  95th percentile, beside one by hand", "ours", "warm95", "hand", None),
+        ("warm95-workbox", "  95th percentile, beside Workbox", "ours", "warm95", "workbox", None),
+        ("cold-hand", "first answer of a stopped worker, beside one by hand", "ours", "cold", "hand", Some(1.15)),
+        ("cold-workbox", "  beside Workbox", "ours", "cold", "workbox", None),
+        ("cold-routed", "  of a file of the app, by static routing", "routed", "cold", "hand", Some(0.5)),
+        ("page-hand", "200 thumbnails at once, beside one by hand", "ours", "page", "hand", Some(1.0)),
+        ("page-workbox", "  beside Workbox", "ours", "page", "workbox", None),
+        ("range-hand", "1 MiB out of 64 MiB, beside one by hand", "ours", "range", "hand", None),
+        ("range-workbox", "  beside Workbox", "ours", "range", "workbox", None),
+    ] {
+        if !found.0[who].is_null() {
+            rows.push(found.ratio(id, what, (who, peer), measure, most));
         }
-        let mebibytes = |who: &str| median(self.all(who, "read")) / f64::from(1 << 20);
-        if mebibytes("ours").is_finite() {
-            let of = format!("by hand {:.2} MiB, Workbox {:.2} MiB", mebibytes("hand"), mebibytes("workbox"));
-            rows.push(row("range-read", "read from files for it", mebibytes("ours"), "MiB", Some(4.0), of));
-        }
-        rows
     }
-
-    fn all(&self, who: &str, measure: &str) -> Vec<f64> {
-        self.0[who][measure].as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+    let mebibytes = |who: &str| median(found.all(who, "read")) / f64::from(1 << 20);
+    if mebibytes("ours").is_finite() {
+        let of = format!("by hand {:.2} MiB, Workbox {:.2} MiB", mebibytes("hand"), mebibytes("workbox"));
+        rows.push(row("range-read", "read from files for it", (mebibytes("ours"), "MiB"), Some(4.0), of));
     }
+    rows
 }
