@@ -16,11 +16,11 @@ const WASM_FEATURES: [&str; 6] =
     ["mutable-globals", "sign-ext", "nontrapping-float-to-int", "bulk-memory", "multivalue", "reference-types"];
 
 /// What makes a module smaller by another hundredth, in several times the time: control flow made anew, and values followed
-/// through the whole module. `--reorder-functions` gives the shortest numbers to the functions that are called most, and
-/// parts those that compress well beside each other: two hundredths more.
+/// through the whole module. Not `--reorder-functions`, which gives the shortest numbers to the functions that are called most:
+/// `tools/order-functions.mjs` puts them where they compress.
 const SMALLER: [&str; 6] = ["--low-memory-unused", "--flatten", "--rereloop", "-Oz", "--gufa", "-Oz"];
 
-/// The same for a Worker, as far as it gains there: in a large module, functions in another order compress worse.
+/// The same for a Worker, as far as it gains there.
 const SMALLER_WORKER: [&str; 5] = ["--low-memory-unused", "--flatten", "--rereloop", "-Oz", "-Oz"];
 
 /// Which JavaScript wasm-bindgen writes.
@@ -180,5 +180,6 @@ fn optimise(workspace: &Workspace, wasm: &Path, passes: &[&str]) -> Result<()> {
         .arg("-o")
         .arg(&small)
         .output()?;
+    node::tool(workspace, "order-functions.mjs").arg(&small).output()?;
     fs::rename(&small, wasm).with_context(|| format!("cannot replace {}", wasm.display()))
 }
