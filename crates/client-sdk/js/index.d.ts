@@ -289,6 +289,12 @@ export interface OpenOptions {
   /** Where the API is; default: the page's origin. */
   baseUrl?: string;
   /**
+   * For an app whose requests carry `Authorization`: its value now, for reads and mutations. It is asked for before each is
+   * sent, and before a repeat, and never stored. An empty text is none, and so is a failure: as without a network, nothing is
+   * sent. Fields of {@link MutateRequest} go before it.
+   */
+  credential?: (user: string) => string | Promise<string>;
+  /**
    * How often a read is repeated after a broken connection or a 429, 502, 503 or 504; default 2, 0 is never. The pauses
    * double from 0.3 s or are what `Retry-After` says; together they last no longer than the class's `timeout`.
    */

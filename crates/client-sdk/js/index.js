@@ -46,7 +46,7 @@ function warm(user) {
 /** How often a read is repeated, unless the app says otherwise. */
 const RETRY = 2;
 
-export async function open({ user, baseUrl = globalThis.location.origin, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
+export async function open({ user, baseUrl = globalThis.location.origin, credential, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
   if (!loading && user) warm(user);
   await loaded();
   const base = new URL(baseUrl, globalThis.location?.href).href;
@@ -83,7 +83,7 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
   const client = attempt(() => Client.open(user, base, host));
   own = new WeakRef(client);
   state.seen = tokensOf(client.scope);
-  send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen });
+  send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen, credential: credential && user !== null && (() => credential(user)) });
   return new Cache(user, client, state, { focus: refetchOnFocus, reconnect: refetchOnReconnect });
 }
 
