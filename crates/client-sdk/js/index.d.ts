@@ -306,7 +306,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the cache of a user. Another user's, open in this page, ends.
+ * Opens the cache of a user. Another user's, open in this page, ends; so does one in another tab, whose cookies are now this
+ * user's, unless either has a `credential`. Opening `null` ends none in other tabs.
  * @throws {TiercelError} `bad-user`, or `load-failed` when the wasm cannot be loaded
  */
 export function open(options: OpenOptions): Promise<Tiercel>;

@@ -80,7 +80,7 @@ export async function open({ user, baseUrl = globalThis.location.origin, credent
       if (layer) state.layers.done(layer, at);
     },
   };
-  const client = attempt(() => Client.open(user, base, host));
+  const client = attempt(() => Client.open(user, base, host, Boolean(credential)));
   own = new WeakRef(client);
   state.seen = tokensOf(client.scope);
   send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen, credential: credential && user !== null && (() => credential(user)) });
