@@ -6,7 +6,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { build } from "esbuild";
 import { built, until } from "./harness.mjs";
 import { ROOT } from "./sdk-package.mjs";
-import { HOUR, World, later, open, send } from "./sdk-world.mjs";
+import { HOUR, World, databases, later, open, send } from "./sdk-world.mjs";
 
 const VIDEOS = "/api/upload/user/a?category=videos";
 const IMAGES = "/api/upload/user/a?category=images";
@@ -227,6 +227,21 @@ test("logging out clears what hooks show, here and in other tabs, and so does an
   const before = await open("a");
   await open("b");
   await isEmpty(before, "closed");
+});
+
+test("what is heard of just when the user logs out is not shown", async () => {
+  const page = await reactPage();
+  await showVideos(page);
+  await shows(page, { version: 1 });
+  const other = await world.page();
+  await other.evaluate(() => {
+    const [scope, key] = ["videomi_cache_a", "v1/user:a:files:videos"];
+    const channel = new BroadcastChannel("tiercel:videomi");
+    for (const message of [{ type: "stored", scope, key }, { type: "logout", scope }]) channel.postMessage(message);
+  });
+  // It goes by what it hears first, and is done when the database is gone.
+  await until(async () => (await databases(page)).length === 0, "nothing is stored");
+  await shows(page, { version: undefined, error: "logged-out", isLoading: false });
 });
 
 test("a component that left is left alone, and its subscription ends", async () => {

@@ -55,3 +55,21 @@ test("a login of another user in another tab ends this one's cache: none of its 
   await open(page, "a");
   assert.deepEqual((await get(page, "user-stats")).data, { user: "a" }, "what was stored of the first is still the first's");
 });
+
+test("what another tab says just when the user logs out is not told any more", async () => {
+  const [page, other] = [await world.page(), await world.page()];
+  await open(page, "a");
+  await get(page, "user-stats");
+  await page.evaluate(() => {
+    globalThis.told = [];
+    cache.subscribe("user-stats", {}, (result) => told.push(result && result.source));
+  });
+  await other.evaluate(() => {
+    const [scope, key] = ["videomi_cache_a", "v1/user:a:stats"];
+    const channel = new BroadcastChannel("tiercel:videomi");
+    for (const message of [{ type: "stored", scope, key }, { type: "logout", scope }]) channel.postMessage(message);
+  });
+  await until(async () => (await databases(page)).length === 0, "nothing is stored");
+  assert.equal((await get(page, "user-stats")).error.code, "logged-out");
+  assert.equal((await page.evaluate(() => told)).at(-1), null);
+});

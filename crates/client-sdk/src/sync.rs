@@ -113,7 +113,10 @@ pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
             let Some(key) = js::get(message, "key").as_string() else { return };
             let Some(ask) = session.watchers.ask(&key) else { return };
             spawn(Box::pin(async move {
-                if let Some(answer) = drive::peek(&session, &ask).await {
+                // It may have ended while the store was asked: then the last that is heard is `null`.
+                if let Some(answer) = drive::peek(&session, &ask).await
+                    && session.is_open()
+                {
                     session.watchers.tell(&key, &answer);
                 }
             }));
@@ -122,7 +125,9 @@ pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
             let Some(key) = js::get(message, "key").as_string() else { return };
             spawn(Box::pin(async move {
                 session.store.remove(&key).await;
-                session.watchers.purged(&[], &[key]);
+                if session.is_open() {
+                    session.watchers.purged(&[], &[key]);
+                }
             }));
         }
         "local" => {
