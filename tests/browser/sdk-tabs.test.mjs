@@ -73,3 +73,12 @@ test("what another tab says just when the user logs out is not told any more", a
   assert.equal((await get(page, "user-stats")).error.code, "logged-out");
   assert.equal((await page.evaluate(() => told)).at(-1), null);
 });
+
+test("a logout of a cache that has ended reaches other tabs as well", async () => {
+  const [page, twin] = [await world.page(), await world.page()];
+  for (const tab of [page, twin]) await open(tab, "a");
+  await videos(page);
+  await page.evaluate(() => (cache.close(), cache.logout()));
+  await until(async () => (await get(twin, "user-stats")).error?.code === "logged-out", "the other tab is logged out");
+  assert.deepEqual(await databases(page), []);
+});

@@ -4,7 +4,7 @@ import load, { Client } from "./pkg/tiercel_sdk.js";
 import { TiercelError, typed } from "./error.js";
 import { Decisions } from "./decisions.js";
 import { sender, textOf } from "./host.js";
-import { deleteCaches, linesOf } from "./lines.js";
+import { deleteCaches, linesOf, sayOnce } from "./lines.js";
 import { asked as askedFor, shown } from "./lists.js";
 import { local } from "./local.js";
 import { Layers } from "./optimistic.js";
@@ -60,7 +60,7 @@ export async function open({ user, baseUrl = globalThis.location.origin, credent
     listen(name) {
       lines = linesOf(name, { heard: (message) => own.deref()?.heard(message), told: (detail) => own.deref()?.told(detail) });
     },
-    broadcast: (message) => lines?.broadcast(message),
+    broadcast: (message) => (lines ? lines.broadcast(message) : sayOnce(policy, message)),
     announce: (detail) => lines?.announce(detail),
     quiet() {
       lines?.close();
