@@ -82,3 +82,26 @@ test("a logout of a cache that has ended reaches other tabs as well", async () =
   await until(async () => (await get(twin, "user-stats")).error?.code === "logged-out", "the other tab is logged out");
   assert.deepEqual(await databases(page), []);
 });
+
+for (const [what, end] of [
+  ["a logout", () => cache.logout()],
+  ["another user", () => void sdk.open({ user: "b" })],
+]) {
+  test(`a refresh that ${what} overtakes tells its reader nothing`, async () => {
+    const page = await world.page();
+    await open(page, "a");
+    await videos(page);
+    await later(page, HOUR + 1);
+    const held = world.hold(FILES);
+    await page.evaluate(async () => {
+      globalThis.updates = [];
+      globalThis.ended = next((tell) => cache.onDecision(({ behind, status }) => behind && tell(status)));
+      await cache.get("user-files", { category: "videos" }, { onUpdate: (result) => updates.push(result) });
+    });
+    await held.arrived;
+    await page.evaluate(end);
+    assert.equal(await page.evaluate(() => ended), "failed");
+    held.release();
+    assert.deepEqual(await page.evaluate(() => updates), []);
+  });
+}

@@ -75,7 +75,7 @@ export interface Result<T> {
 export interface GetOptions<T> {
   /** Stops waiting. A request that others share, or that fills the store, goes on. */
   signal?: AbortSignal;
-  /** Hears what the refresh behind a stale answer found, once, and that it failed as well. */
+  /** Hears what the refresh behind a stale answer found, once, and that it failed as well; nothing once the cache has ended. */
   onUpdate?: (result: Result<T>) => void;
   /** Ask the network, whatever is stored. */
   reload?: boolean;

@@ -106,7 +106,8 @@ class Cache {
     const asked = { class: cls, params, began: performance.now() };
     const update = (raw) => {
       this.#decisions.refreshed(asked, raw);
-      if (!onUpdate || signal?.aborted) return;
+      // What was stored of a user who has left is nobody's.
+      if (!onUpdate || signal?.aborted || !this.#state.isOpen) return;
       const { error, ...answer } = raw;
       const result = this.#shown(cls, params, answer);
       onUpdate(error ? { ...result, error: typed(error) } : result);
