@@ -168,6 +168,28 @@ test("a change that the origin refuses is taken back; what came meanwhile stays"
   assert.equal((await videos(page)).data.mine, undefined);
 });
 
+test("a listener that throws holds up no mutation, and what that shows goes with it", async () => {
+  const page = await world.page();
+  await open(page, "a");
+  answers("/api/upload", 409, "{}");
+  await page.evaluate(() => {
+    globalThis.told = [];
+    globalThis.reported = 0;
+    addEventListener("error", () => ++reported);
+    cache.subscribe("user-files", { category: "videos" }, ({ optimistic = false }) => {
+      told.push(optimistic);
+      throw new Error("the page's mistake");
+    });
+  });
+  await videos(page);
+  await add(page, "one");
+  assert.equal(await page.evaluate(() => one.then(({ code }) => code)), "http-error");
+  assert.equal(world.asked("/api/upload").length, 1);
+  const { data, optimistic } = await videos(page);
+  assert.deepEqual([data.mine, optimistic], [undefined, undefined]);
+  assert.deepEqual(await page.evaluate(() => [told, reported]), [[false, true, false], 3]);
+});
+
 test("two changes at a time lie over each other, and one goes without the other", async () => {
   const page = await world.page();
   await open(page, "a");

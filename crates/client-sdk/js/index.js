@@ -229,7 +229,13 @@ class Cache {
   /** The wasm told a subscriber. */
   #told(watch, raw) {
     watch.last = raw;
-    watch.listener(raw && shown(watch.cls, watch.params, this.#state.layers.over(watch.key, raw)));
+    const result = raw && shown(watch.cls, watch.params, this.#state.layers.over(watch.key, raw));
+    try {
+      watch.listener(result);
+    } catch (error) {
+      // The page's mistake; whatever goes on must not stop at it.
+      globalThis.reportError?.(error);
+    }
   }
 
   /** Tells who watches what `changes` lie over that it looks different now. */
