@@ -72,12 +72,12 @@ export async function open({ user, baseUrl = globalThis.location.origin, credent
     ended(forGood) {
       state.isOpen = false;
       state.stop();
+      state.unhear?.();
       state.layers.clear();
       if (forGood) state.seen.forget();
     },
     replayed(method, url, at) {
-      const layer = state.layers.waiting(method, url);
-      if (layer) state.layers.done(layer, at);
+      for (const layer of state.layers.waiting(method, url)) state.layers.done(layer, at);
     },
   };
   const client = attempt(() => Client.open(user, base, host, Boolean(credential)));
@@ -154,6 +154,7 @@ class Cache {
       const { at, method, url, ...answer } = await settled(this.#client.mutate(event, params, textOf(fields), content, abort));
       if (answer.queued) {
         layers.waits(layer, method, url);
+        this.#hear();
       } else {
         layers.done(layer, at);
         this.#renew(changes);
@@ -162,7 +163,7 @@ class Cache {
       return answer;
     } catch (error) {
       this.#decisions.mutated(asked, null, error);
-      this.#undo(layer);
+      this.#undo([layer]);
       // Without an answer nobody knows whether it was done.
       if (error.status === null || error.status >= 500) this.#renew(changes);
       throw signal?.aborted ? signal.reason : error;
@@ -252,9 +253,9 @@ class Cache {
   }
 
   /** A mutation failed: what was shown of it goes, and what others changed stays. */
-  #undo(layer) {
-    const keys = [...layer.keys.keys()].map((key) => ({ key }));
-    this.#state.layers.remove(layer);
+  #undo(layers) {
+    const keys = layers.flatMap((layer) => [...layer.keys.keys()]).map((key) => ({ key }));
+    for (const layer of layers) this.#state.layers.remove(layer);
     if (this.#state.isOpen) this.#tell(keys);
   }
 
@@ -283,14 +284,17 @@ class Cache {
       const watched = new Map([...watches].filter(({ key }) => key !== undefined).map((watch) => [watch.key, watch]));
       for (const { cls, params } of watched.values()) this.#ask(cls, params, false);
     };
-    const stops = [
-      onWake(this.#wake, look),
-      onGivenUp((method, url) => {
-        const layer = this.#state.layers.waiting(method, url);
-        if (layer) this.#undo(layer);
-      }),
-    ];
-    this.#state.stop = () => stops.forEach((stop) => stop());
+    this.#state.stop = onWake(this.#wake, look);
+  }
+
+  /** From the first mutation that waits to the end of the session: it may be given up. Must not hold the cache either. */
+  #hear() {
+    const own = new WeakRef(this);
+    this.#state.unhear ??= onGivenUp((method, url) => own.deref()?.#givenUp(method, url));
+  }
+
+  #givenUp(method, url) {
+    this.#undo(this.#state.layers.waiting(method, url));
   }
 }
 
