@@ -162,7 +162,7 @@ test("expired entries leave the disk", async () => {
 
 test("other tabs of the user hear of changes, tabs of others do not", async () => {
   const [page, twin, other] = [await world.page(), await world.page(), await world.page()];
-  for (const [tab, user] of [[page, "a"], [twin, "a"], [other, "b"]]) await open(tab, user);
+  for (const [tab, user, signed] of [[page, "a"], [twin, "a"], [other, "b", true]]) await open(tab, user, signed);
   for (const tab of [page, twin, other]) {
     await tab.evaluate(() => {
       globalThis.told = [];

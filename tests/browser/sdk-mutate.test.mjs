@@ -168,6 +168,28 @@ test("a change that the origin refuses is taken back; what came meanwhile stays"
   assert.equal((await videos(page)).data.mine, undefined);
 });
 
+test("a listener that throws holds up no mutation, and what that shows goes with it", async () => {
+  const page = await world.page();
+  await open(page, "a");
+  answers("/api/upload", 409, "{}");
+  await page.evaluate(() => {
+    globalThis.told = [];
+    globalThis.reported = 0;
+    addEventListener("error", () => ++reported);
+    cache.subscribe("user-files", { category: "videos" }, ({ optimistic = false }) => {
+      told.push(optimistic);
+      throw new Error("the page's mistake");
+    });
+  });
+  await videos(page);
+  await add(page, "one");
+  assert.equal(await page.evaluate(() => one.then(({ code }) => code)), "http-error");
+  assert.equal(world.asked("/api/upload").length, 1);
+  const { data, optimistic } = await videos(page);
+  assert.deepEqual([data.mine, optimistic], [undefined, undefined]);
+  assert.deepEqual(await page.evaluate(() => [told, reported]), [[false, true, false], 3]);
+});
+
 test("two changes at a time lie over each other, and one goes without the other", async () => {
   const page = await world.page();
   await open(page, "a");
@@ -241,18 +263,25 @@ test("an aborted mutation ends, and so does one whose session ends", async () =>
   again.release();
 });
 
-test("what the Service Worker keeps for later stays shown, purges nothing, and ends with what it says", async () => {
+/** A page with a stand-in for the Service Worker, which keeps mutations of `paths` for later. */
+async function waitingPage(...paths) {
   const page = await world.page();
   await page.evaluate(async () => {
     await sdk.register();
-    // Stands in for the worker: what it sends comes over these two.
+    // What the worker sends comes over these two.
     globalThis.says = (message) => navigator.serviceWorker.dispatchEvent(new MessageEvent("message", { data: message }));
     globalThis.worker = new BroadcastChannel("tiercel:videomi");
   });
   await open(page, "a");
-  const queued = { "cache-status": 'tiercel-sw; fwd=method; detail="queued"' };
-  answers("/api/upload", 202, '{"success":true,"queued":true}', queued);
-  answers("/api/files/videos/7", 202, '{"success":true,"queued":true}', queued);
+  for (const path of paths) answers(path, 202, '{"success":true,"queued":true}', { "cache-status": 'tiercel-sw; fwd=method; detail="queued"' });
+  return page;
+}
+/** The worker gave up what waited longest for `method` and `path`. */
+const givesUp = (page, method, path) =>
+  page.evaluate((method, url) => says({ type: "tiercel:replay-failed", method, url, status: 410 }), method, world.url + path);
+
+test("what the Service Worker keeps for later stays shown, purges nothing, and ends with what it says", async () => {
+  const page = await waitingPage("/api/upload", "/api/files/videos/7");
   await videos(page);
   await watch(page);
   await add(page, "one");
@@ -262,13 +291,47 @@ test("what the Service Worker keeps for later stays shown, purges nothing, and e
   const read = await videos(page);
   assert.deepEqual([read.source, read.data.mine], ["device", ["one", "two"]]);
   // The second is given up, the first is sent.
-  await page.evaluate((url) => says({ type: "tiercel:replay-failed", method: "DELETE", url, status: 410 }), `${world.url}/api/files/videos/7`);
+  await givesUp(page, "DELETE", "/api/files/videos/7");
   assert.deepEqual((await heard(page, 3)).at(-1), shown(1, "one"));
   world.versions.set(FILES, 2);
   await page.evaluate((url) => worker.postMessage({ type: "purge", scope: "videomi_cache_a", event: null, names: [], method: "POST", url }), `${world.url}/api/upload`);
   assert.deepEqual((await heard(page, 4)).at(-1), null, "its event purges");
   const { source, data } = await videos(page);
   assert.deepEqual([source, data.data.version, data.mine], ["origin", 2, undefined]);
+});
+
+test("of two that put to the same place one waits: what both show ends with it, and falls with it", async () => {
+  const [first, second] = ["/api/watch-progress/7", "/api/watch-progress/8"];
+  const page = await waitingPage(first, second, "/api/upload");
+  await videos(page);
+  const put = (word, fileId) => add(page, word, "watch-progress", { params: { fileId } });
+  await put("one", "7");
+  await put("two", "7");
+  await put("three", "8");
+  await put("four", "8");
+  for (const word of ["five", "six"]) await add(page, word);
+  await page.evaluate(() => Promise.all([one, two, three, four, five, six]).then(() => {}));
+  const mine = async (options) => (await videos(page, options)).data.mine;
+  assert.deepEqual(await mine(), ["one", "two", "three", "four", "five", "six"]);
+  await page.evaluate((url) => worker.postMessage({ type: "purge", scope: "videomi_cache_a", event: null, names: [], method: "PUT", url }), world.url + first);
+  await until(async () => (await mine({ reload: true }))[0] !== "one", "what was sent is heard of");
+  assert.deepEqual(await mine(), ["three", "four", "five", "six"]);
+  await givesUp(page, "PUT", second);
+  assert.deepEqual(await mine(), ["five", "six"]);
+  await givesUp(page, "POST", "/api/upload");
+  assert.deepEqual(await mine(), ["six"], "each of them waits for itself");
+});
+
+test("what the Service Worker gives up is taken back where nobody watches", async () => {
+  const page = await waitingPage("/api/upload");
+  await videos(page);
+  await watch(page);
+  await add(page, "one");
+  await page.evaluate(() => one.then(() => unwatch()));
+  assert.deepEqual((await videos(page)).data.mine, ["one"]);
+  await givesUp(page, "POST", "/api/upload");
+  const { data, optimistic } = await videos(page);
+  assert.deepEqual([data.mine, optimistic], [undefined, undefined]);
 });
 
 test("the Service Worker hears what is untrue from a page that it does not control, too", async () => {

@@ -95,6 +95,38 @@ test("open() says how often; a mutation is never repeated", async () => {
   assert.equal(world.asked("/api/upload").length, 1);
 });
 
+test("the app's credential goes with every read, repeat and mutation, and where it gives none nothing does", async () => {
+  const page = await world.page(timers);
+  const openWith = (user) =>
+    page.evaluate(async (user) => {
+      globalThis.given = [];
+      globalThis.give = () => `Bearer ${given.length}`;
+      globalThis.cache = await sdk.open({ user, credential: (user) => (given.push(user), give()) });
+    }, user);
+  const sent = () => world.requests.splice(0).map(({ method, headers }) => `${method} ${headers.authorization}`);
+  const upload = (options) => page.evaluate((options) => cache.mutate("upload", options).catch(({ name, code }) => `${name} ${code}`), options);
+  await openWith("a");
+  world.handlers.set(FILES, inTurn([503], [200]));
+  await upload();
+  await upload({ headers: { Authorization: "Bearer mine" } });
+  await videos(page);
+  assert.deepEqual(sent(), ["POST Bearer 1", "POST Bearer mine", "GET Bearer 2", "GET Bearer 3"]);
+  assert.deepEqual(await page.evaluate(() => given), ["a", "a", "a"]);
+  await later(page, HOUR + 1);
+  for (const give of [() => "", () => undefined, () => Promise.reject(new Error("away")), () => JSON.parse("no token"), () => "two\nlines"]) {
+    await page.evaluate(`globalThis.give = ${give}`);
+    const { error } = await get(page, "user-stats");
+    assert.deepEqual([error?.name, error?.code], ["TiercelError", "network-failure"], `${give}`);
+    assert.equal(await upload(), "TiercelError network-failure", `${give}`);
+    const update = await page.evaluate(() => next((onUpdate) => cache.get("user-files", { category: "videos" }, { onUpdate })));
+    assert.deepEqual([update.status, update.data.data.version], ["offline", 200], `${give}`);
+  }
+  assert.deepEqual(sent(), []);
+  await openWith(null);
+  await get(page, "ratings", { fileId: "1" });
+  assert.deepEqual([sent(), await page.evaluate(() => given)], [["GET undefined"], []], "nobody has no credential");
+});
+
 for (const [how, stop] of [
   ["the reader leaves", () => leave.abort()],
   ["the cache is closed", () => cache.close()],

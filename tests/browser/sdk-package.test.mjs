@@ -74,7 +74,11 @@ describe("the packed package", { timeout: 180_000 }, () => {
 
   test("a plain page reads a class and shows it", () =>
     served({ "/sdk/": app.installed, "/": inApp("plain") }, async ({ url }) => {
-      const asked = await shows(`${url}/`, "Dunes");
+      const asked = await shows(`${url}/`, "Dunes", async (page, seen) => {
+        // What is not caught is an error of the page.
+        await page.evaluate(async () => (await (await import("/sdk/index.js")).open({ user: "abc123" })).logout());
+        await until(async () => !(await seen()).includes("Dunes"), "nothing of the user is shown any more");
+      });
       assert.ok(asked.includes("/sdk/pkg/tiercel_sdk_bg.wasm"), asked);
     }));
 

@@ -6,7 +6,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { build } from "esbuild";
 import { built, until } from "./harness.mjs";
 import { ROOT } from "./sdk-package.mjs";
-import { HOUR, World, later, open, send } from "./sdk-world.mjs";
+import { HOUR, World, databases, later, open, send } from "./sdk-world.mjs";
 
 const VIDEOS = "/api/upload/user/a?category=videos";
 const IMAGES = "/api/upload/user/a?category=images";
@@ -66,11 +66,11 @@ afterEach(async () => {
 });
 
 /** A page with the fixture, and the cache of `user`. */
-async function reactPage(user = "a") {
+async function reactPage(user = "a", signed = false) {
   const page = await world.page();
   page.on("console", (message) => message.type() === "error" && !/Failed to load resource/.test(message.text()) && world.errors.push(message.text()));
   await page.addScriptTag({ content: script });
-  await open(page, user);
+  await open(page, user, signed);
   return page;
 }
 
@@ -201,8 +201,8 @@ test("a refresh that fails is said at once, beside what it was to replace", asyn
 });
 
 test("logging out clears what hooks show, here and in other tabs, and so does another user's cache", async () => {
-  const open = async (user) => {
-    const page = await reactPage(user);
+  const open = async (user, signed) => {
+    const page = await reactPage(user, signed);
     await page.evaluate(() => cache.local("preferences").set("theme", "dark"));
     await page.evaluate(() =>
       show(cache, {
@@ -218,12 +218,30 @@ test("logging out clears what hooks show, here and in other tabs, and so does an
     await shows(page, { version: undefined, error: code, isLoading: false, isRefreshing: false });
     await until(() => page.evaluate(() => seen.local[0] === undefined), "no value is shown");
   };
-  const [page, other, elsewhere] = [await open("a"), await open("a"), await open("b")];
+  const [page, other, elsewhere] = [await open("a"), await open("a"), await open("b", true)];
   await page.evaluate(() => cache.logout());
   for (const each of [page, other]) await isEmpty(each, "logged-out");
   assert.equal((await shown(elsewhere)).version, 1, "another user's tab is left alone");
   await elsewhere.evaluate(() => void sdk.open({ user: "c" }));
   await isEmpty(elsewhere, "closed");
+  const before = await open("a");
+  await open("b");
+  await isEmpty(before, "closed");
+});
+
+test("what is heard of just when the user logs out is not shown", async () => {
+  const page = await reactPage();
+  await showVideos(page);
+  await shows(page, { version: 1 });
+  const other = await world.page();
+  await other.evaluate(() => {
+    const [scope, key] = ["videomi_cache_a", "v1/user:a:files:videos"];
+    const channel = new BroadcastChannel("tiercel:videomi");
+    for (const message of [{ type: "stored", scope, key }, { type: "logout", scope }]) channel.postMessage(message);
+  });
+  // It goes by what it hears first, and is done when the database is gone.
+  await until(async () => (await databases(page)).length === 0, "nothing is stored");
+  await shows(page, { version: undefined, error: "logged-out", isLoading: false });
 });
 
 test("a component that left is left alone, and its subscription ends", async () => {

@@ -39,6 +39,7 @@ export const RIGHT = [
   `for (const { key, bytes, fresh } of await cache.stored()) if (!fresh && bytes > 9) await cache.remove(key);`,
   `Object.values(await cache.counters()).map((counters) => Object.values(counters).map((count) => count.toFixed()));`,
   `const opened: Tiercel = await open({ user: null, baseUrl: "https://api.example", retry: 0, refetchOnFocus: false }); opened.close();`,
+  `const credential = async (user: string) => user.trim(); await open({ user: "a", credential }); await register({ credential });`,
   `await (await register({ url: "/sw.js" }))?.identify("abc123");`,
   `try { await cache.logout(); } catch (error) { if (error instanceof TiercelError) error.code.trim(); }`,
   // React.
@@ -86,6 +87,7 @@ export const WRONG = [
   [2345, `await open({});`],
   [2322, `await open({ user: 7 });`],
   [2353, `await open({ user: "a", retries: 3 });`],
+  [2322, `await open({ user: "a", credential: "Bearer x" });`],
   [2345, `useResource("user-file");`],
   [2554, `useResource("file-info");`],
   [2345, `useResource("file-info", { category: "videos" });`],

@@ -158,8 +158,13 @@ export function send(response, status, headers, body) {
   response.writeHead(status, headers).end(body);
 }
 
-/** Opens the cache of `user` as `cache` in the page. */
-export const open = (page, user) => page.evaluate(async (user) => void (globalThis.cache = await sdk.open({ user })), user);
+/** Opens the cache of `user` as `cache` in the page. `signed` requests say themselves whose they are: tabs of several users stay open. */
+export const open = (page, user, signed = false) =>
+  page.evaluate(
+    async (user, signed) => void (globalThis.cache = await sdk.open({ user, ...(signed && { credential: (user) => `Bearer ${user}` }) })),
+    user,
+    signed,
+  );
 
 /** Reads; the result, or the members of the error as `error`. */
 export const get = (page, cls, params, options) =>

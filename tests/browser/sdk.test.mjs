@@ -168,7 +168,7 @@ test("other tabs of the user hear of changes, tabs of others do not", async () =
   const [page, twin, other] = [await world.page(), await world.page(), await world.page()];
   await open(page, "a");
   await open(twin, "a");
-  await open(other, "b");
+  await open(other, "b", true);
   const watch = (page) =>
     page.evaluate(() => {
       globalThis.told = [];

@@ -24,17 +24,17 @@ describe("the worker and the SDK", { timeout: 120_000 }, () => {
   });
   afterEach(() => world.leave());
 
-  /** A page of `user`'s with the SDK open, in the order that the documentation names. */
-  async function tab(user) {
+  /** A page of `user`'s with the SDK open, in the order that the documentation names; with an own credential in every request if `signed`. */
+  async function tab(user, signed = false) {
     const page = await world.open();
-    await page.evaluate(async (user) => {
+    await page.evaluate(async (user, signed) => {
       const { open, register } = await import("/sdk/index.js");
       globalThis.worker = await register({ credential: async () => globalThis.token });
       globalThis.heard = [];
       worker.onMessage((message) => heard.push(message.type));
       await worker.identify(user);
-      globalThis.cache = await open({ user });
-    }, user);
+      globalThis.cache = await open({ user, ...(signed && { credential: () => "Bearer his" }) });
+    }, user, signed);
     return page;
   }
 
@@ -42,7 +42,7 @@ describe("the worker and the SDK", { timeout: 120_000 }, () => {
   const isKept = async (page, cls) => assert.equal(await source(page, cls).then(() => source(page, cls)), "device");
 
   test("what an answer names is dropped from IndexedDB in the user's tabs, and in nobody else's", async () => {
-    const [hers, second, his] = [await tab("ada"), await tab("ada"), await tab("bob")];
+    const [hers, second, his] = [await tab("ada"), await tab("ada"), await tab("bob", true)];
     for (const page of [hers, his]) await isKept(page, "ratings");
     world.answers[RATING] = (request, response) =>
       response.writeHead(200, { "content-type": "application/json", ...(request.method === "POST" && { "cache-group-invalidation": '"ratings:f1"' }) }).end("{}");

@@ -9,16 +9,17 @@ const PASSING = [429, 502, 503, 504];
 
 /**
  * Sends requests; `retry` is how often a read is repeated. `seen` keeps the consistency tokens, `isOpen` says whether
- * the session is.
+ * the session is, `credential` gives what stands in `Authorization`, where there is one.
  */
-export function sender({ retry, seen, isOpen }) {
+export function sender({ retry, seen, isOpen, credential }) {
   return async ({ method, url, fields, body, limit, revalidate }, readers, signal) => {
     const end = Date.now() + limit;
     const init = { method, body, signal, credentials: "same-origin", cache: revalidate ? "no-cache" : "default" };
     for (let attempt = 0; ; attempt++) {
       const headers = headersOf(fields);
       const sent = seen.send(headers);
-      const [response, failure] = await fetch(url, { ...init, headers }).then((response) => [response], (error) => [null, error]);
+      const asking = signed(headers, credential).then(() => fetch(url, { ...init, headers }));
+      const [response, failure] = await asking.then((response) => [response], (error) => [null, error]);
       if (response && isOpen()) seen.heard(response.headers, sent);
       const pause = readers && attempt < retry && pauseAfter(response, attempt);
       // A pause that outlasts the limit would only turn an answer into a failure.
@@ -29,6 +30,14 @@ export function sender({ retry, seen, isOpen }) {
       response?.body?.cancel().catch(() => {});
     }
   };
+}
+
+/** Puts the user's credential into `headers`, unless the page did. Without one nothing is sent: whose answer would that be? */
+async function signed(headers, credential) {
+  if (!credential || headers.has("authorization")) return;
+  const value = await credential();
+  if (!value) throw new Error("`credential` gave nothing.");
+  headers.set("authorization", value);
 }
 
 /** Milliseconds until the next attempt; `undefined` where there is to be none. */

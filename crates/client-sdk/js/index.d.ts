@@ -75,7 +75,7 @@ export interface Result<T> {
 export interface GetOptions<T> {
   /** Stops waiting. A request that others share, or that fills the store, goes on. */
   signal?: AbortSignal;
-  /** Hears what the refresh behind a stale answer found, once, and that it failed as well. */
+  /** Hears what the refresh behind a stale answer found, once, and that it failed as well; nothing once the cache has ended. */
   onUpdate?: (result: Result<T>) => void;
   /** Ask the network, whatever is stored. */
   reload?: boolean;
@@ -289,6 +289,12 @@ export interface OpenOptions {
   /** Where the API is; default: the page's origin. */
   baseUrl?: string;
   /**
+   * For an app whose requests carry `Authorization`: its value now, for reads and mutations. It is asked for before each is
+   * sent, and before a repeat, and never stored. An empty text is none, and so is a failure: as without a network, nothing is
+   * sent. Fields of {@link MutateRequest} go before it.
+   */
+  credential?: (user: string) => string | Promise<string>;
+  /**
    * How often a read is repeated after a broken connection or a 429, 502, 503 or 504; default 2, 0 is never. The pauses
    * double from 0.3 s or are what `Retry-After` says; together they last no longer than the class's `timeout`.
    */
@@ -300,7 +306,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the cache of a user. Another user's, open in this page, ends.
+ * Opens the cache of a user. Another user's, open in this page, ends; so does one in another tab, whose cookies are now this
+ * user's, unless either has a `credential`. Opening `null` ends none in other tabs.
  * @throws {TiercelError} `bad-user`, or `load-failed` when the wasm cannot be loaded
  */
 export function open(options: OpenOptions): Promise<Tiercel>;

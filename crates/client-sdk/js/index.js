@@ -4,7 +4,7 @@ import load, { Client } from "./pkg/tiercel_sdk.js";
 import { TiercelError, typed } from "./error.js";
 import { Decisions } from "./decisions.js";
 import { sender, textOf } from "./host.js";
-import { deleteCaches, linesOf } from "./lines.js";
+import { deleteCaches, linesOf, sayOnce } from "./lines.js";
 import { asked as askedFor, shown } from "./lists.js";
 import { local } from "./local.js";
 import { Layers } from "./optimistic.js";
@@ -46,7 +46,7 @@ function warm(user) {
 /** How often a read is repeated, unless the app says otherwise. */
 const RETRY = 2;
 
-export async function open({ user, baseUrl = globalThis.location.origin, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
+export async function open({ user, baseUrl = globalThis.location.origin, credential, retry = RETRY, refetchOnFocus = true, refetchOnReconnect = true }) {
   if (!loading && user) warm(user);
   await loaded();
   const base = new URL(baseUrl, globalThis.location?.href).href;
@@ -60,7 +60,7 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
     listen(name) {
       lines = linesOf(name, { heard: (message) => own.deref()?.heard(message), told: (detail) => own.deref()?.told(detail) });
     },
-    broadcast: (message) => lines?.broadcast(message),
+    broadcast: (message) => (lines ? lines.broadcast(message) : sayOnce(policy, message)),
     announce: (detail) => lines?.announce(detail),
     quiet() {
       lines?.close();
@@ -72,18 +72,18 @@ export async function open({ user, baseUrl = globalThis.location.origin, retry =
     ended(forGood) {
       state.isOpen = false;
       state.stop();
+      state.unhear?.();
       state.layers.clear();
       if (forGood) state.seen.forget();
     },
     replayed(method, url, at) {
-      const layer = state.layers.waiting(method, url);
-      if (layer) state.layers.done(layer, at);
+      for (const layer of state.layers.waiting(method, url)) state.layers.done(layer, at);
     },
   };
-  const client = attempt(() => Client.open(user, base, host));
+  const client = attempt(() => Client.open(user, base, host, Boolean(credential)));
   own = new WeakRef(client);
   state.seen = tokensOf(client.scope);
-  send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen });
+  send = sender({ retry, seen: state.seen, isOpen: () => state.isOpen, credential: credential && user !== null && (() => credential(user)) });
   return new Cache(user, client, state, { focus: refetchOnFocus, reconnect: refetchOnReconnect });
 }
 
@@ -106,7 +106,8 @@ class Cache {
     const asked = { class: cls, params, began: performance.now() };
     const update = (raw) => {
       this.#decisions.refreshed(asked, raw);
-      if (!onUpdate || signal?.aborted) return;
+      // What was stored of a user who has left is nobody's.
+      if (!onUpdate || signal?.aborted || !this.#state.isOpen) return;
       const { error, ...answer } = raw;
       const result = this.#shown(cls, params, answer);
       onUpdate(error ? { ...result, error: typed(error) } : result);
@@ -153,6 +154,7 @@ class Cache {
       const { at, method, url, ...answer } = await settled(this.#client.mutate(event, params, textOf(fields), content, abort));
       if (answer.queued) {
         layers.waits(layer, method, url);
+        this.#hear();
       } else {
         layers.done(layer, at);
         this.#renew(changes);
@@ -161,7 +163,7 @@ class Cache {
       return answer;
     } catch (error) {
       this.#decisions.mutated(asked, null, error);
-      this.#undo(layer);
+      this.#undo([layer]);
       // Without an answer nobody knows whether it was done.
       if (error.status === null || error.status >= 500) this.#renew(changes);
       throw signal?.aborted ? signal.reason : error;
@@ -228,7 +230,13 @@ class Cache {
   /** The wasm told a subscriber. */
   #told(watch, raw) {
     watch.last = raw;
-    watch.listener(raw && shown(watch.cls, watch.params, this.#state.layers.over(watch.key, raw)));
+    const result = raw && shown(watch.cls, watch.params, this.#state.layers.over(watch.key, raw));
+    try {
+      watch.listener(result);
+    } catch (error) {
+      // The page's mistake; whatever goes on must not stop at it.
+      globalThis.reportError?.(error);
+    }
   }
 
   /** Tells who watches what `changes` lie over that it looks different now. */
@@ -245,9 +253,9 @@ class Cache {
   }
 
   /** A mutation failed: what was shown of it goes, and what others changed stays. */
-  #undo(layer) {
-    const keys = [...layer.keys.keys()].map((key) => ({ key }));
-    this.#state.layers.remove(layer);
+  #undo(layers) {
+    const keys = layers.flatMap((layer) => [...layer.keys.keys()]).map((key) => ({ key }));
+    for (const layer of layers) this.#state.layers.remove(layer);
     if (this.#state.isOpen) this.#tell(keys);
   }
 
@@ -276,14 +284,17 @@ class Cache {
       const watched = new Map([...watches].filter(({ key }) => key !== undefined).map((watch) => [watch.key, watch]));
       for (const { cls, params } of watched.values()) this.#ask(cls, params, false);
     };
-    const stops = [
-      onWake(this.#wake, look),
-      onGivenUp((method, url) => {
-        const layer = this.#state.layers.waiting(method, url);
-        if (layer) this.#undo(layer);
-      }),
-    ];
-    this.#state.stop = () => stops.forEach((stop) => stop());
+    this.#state.stop = onWake(this.#wake, look);
+  }
+
+  /** From the first mutation that waits to the end of the session: it may be given up. Must not hold the cache either. */
+  #hear() {
+    const own = new WeakRef(this);
+    this.#state.unhear ??= onGivenUp((method, url) => own.deref()?.#givenUp(method, url));
+  }
+
+  #givenUp(method, url) {
+    this.#undo(this.#state.layers.waiting(method, url));
   }
 }
 

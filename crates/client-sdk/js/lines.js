@@ -18,6 +18,13 @@ export function linesOf(policy, { heard, told }) {
   };
 }
 
+/** Says one thing more when the lines are closed: a logout is everybody's, also that of a cache which has ended. */
+export function sayOnce(policy, message) {
+  const channel = channelOf(`tiercel:${policy}`);
+  channel?.postMessage(message);
+  channel?.close();
+}
+
 function channelOf(name) {
   try {
     return new BroadcastChannel(name);

@@ -1,7 +1,7 @@
 // Changes that are shown before the origin has confirmed them. They lie over what is stored, in this page's memory, and
 // are never part of it: whatever ends the page ends them.
 
-/** The changes of one cache, the oldest first: { id, keys: Map key → update, done, waits }. */
+/** The changes of one cache, the oldest first: { keys: Map key → update, done, waits: { method, url } }. */
 export class Layers {
   #layers = [];
 
@@ -26,14 +26,24 @@ export class Layers {
     layer.done = moment;
   }
 
-  /** The Service Worker keeps the mutation for later. */
+  /**
+   * The Service Worker keeps the mutation for later. A PUT takes the place of a PUT that waits last for the same URL: the two are
+   * one then, and end together.
+   */
   waits(layer, method, url) {
-    layer.waits = `${method} ${url}`;
+    const last = this.#waitFor(url).at(-1)?.waits;
+    layer.waits = method === "PUT" && last?.method === "PUT" ? last : { method, url };
   }
 
-  /** The oldest layer that waits for this request. */
+  /** The layers of what waits longest for this request. */
   waiting(method, url) {
-    return this.#layers.find((layer) => layer.waits === `${method} ${url}` && layer.done === undefined);
+    const layers = this.#waitFor(url);
+    const first = layers.find(({ waits }) => waits.method === method)?.waits;
+    return layers.filter(({ waits }) => waits === first);
+  }
+
+  #waitFor(url) {
+    return this.#layers.filter(({ waits, done }) => waits?.url === url && done === undefined);
   }
 
   /** `raw` as the page sees it; it stays as it is. */

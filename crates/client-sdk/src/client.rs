@@ -20,11 +20,11 @@ pub struct Client {
 #[wasm_bindgen]
 impl Client {
     /// Opens the cache of `user`, a string, or `null` for somebody who is not signed in. Requests go to `base`, by way
-    /// of `host`.
+    /// of `host`, `signed` where that puts a credential into them.
     ///
     /// # Errors
     /// `{ code, message, status, body }`: a user id that is empty or no Unicode.
-    pub fn open(user: &JsValue, base: &str, host: Host) -> Result<Self, JsValue> {
+    pub fn open(user: &JsValue, base: &str, host: Host, signed: bool) -> Result<Self, JsValue> {
         let user = match user.is_null() {
             true => None,
             // An empty id, or one that two ids could be read as, belongs to nobody.
@@ -32,7 +32,7 @@ impl Client {
                 Failure::new("bad-user", "`user` must be null, or a string that is not empty and well-formed Unicode.")
             })?),
         };
-        Ok(Self { session: Session::open(user, base, host)? })
+        Ok(Self { session: Session::open(user, base, host, signed)? })
     }
 
     /// Tells users apart: the name of the database.

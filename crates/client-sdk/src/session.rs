@@ -67,25 +67,26 @@ pub(crate) struct Session {
     pub(crate) sync: Sync,
     pub(crate) locals: Locals,
     pub(crate) host: Rc<Host>,
+    /// The browser's cookies say whose the answers are. All tabs share them.
+    pub(crate) by_cookies: bool,
     state: Cell<State>,
 }
 
 impl Session {
-    /// Opens the cache of `user`; requests go to `base` (scheme and authority, perhaps a path).
+    /// Opens the cache of `user`; requests go to `base` (scheme and authority, perhaps a path), `signed` where the app puts
+    /// a credential of the user's into them.
     ///
     /// A session of another user in this page ends: the browser's cookies are now the new user's, and an answer to
-    /// them must not be stored for the old one.
+    /// them must not be stored for the old one. So does one in another tab, unless either is `signed`; that nobody is
+    /// signed in is no news there, since apps begin so.
     ///
     /// # Errors
     /// The embedded policy is of another release.
-    pub(crate) fn open(user: Option<String>, base: &str, host: Host) -> Result<Rc<Self>, Failure> {
+    pub(crate) fn open(user: Option<String>, base: &str, host: Host, signed: bool) -> Result<Rc<Self>, Failure> {
         let engine = engine()?;
         let scope = engine.namespace(user.as_deref()).database();
         for other in sessions().filter(|other| other.scope != scope) {
-            other.end(State::Closed);
-            // Nothing of its user is on the screen of the next one.
-            other.watchers.all_purged();
-            other.locals.all_changed();
+            other.give_way();
         }
         let longest = engine.policy().classes.iter().map(|class| class.timeout).max().unwrap_or_default();
         // Twice the head and the body of a request, retried once.
@@ -101,12 +102,13 @@ impl Session {
             sync: Sync::start(&engine.policy().name, Rc::clone(&host)),
             locals: Locals::default(),
             host,
+            by_cookies: user.is_some() && !signed,
             state: Cell::new(State::Open),
             user,
             scope,
         });
         OPEN.with_borrow_mut(|open| open.push(Rc::downgrade(&session)));
-        session.sync.opened(&session.scope);
+        session.sync.opened(&session.scope, session.by_cookies);
         spawn(Box::pin(sweep(Rc::downgrade(&session))));
         Ok(session)
     }
@@ -128,6 +130,14 @@ impl Session {
 
     pub(crate) fn is_open(&self) -> bool {
         self.state.get() == State::Open
+    }
+
+    /// Ends the session because another user's was opened.
+    pub(crate) fn give_way(&self) {
+        self.end(State::Closed);
+        // Nothing of its user is on the screen of the next one.
+        self.watchers.all_purged();
+        self.locals.all_changed();
     }
 
     /// Ends the session: nothing is stored from now on, requests are given up, the database is closed.

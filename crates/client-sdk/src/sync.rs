@@ -1,8 +1,8 @@
 //! Everybody else who must hear of an invalidation: other tabs, the page, the Service Worker.
 //!
 //! Tabs talk over `BroadcastChannel("tiercel:{policy}")`; a message carries the scope of its user, and tabs of
-//! another user ignore it. The Service Worker talks there too: of what the answers to mutations name, and of mutations that
-//! had to wait for a network, with `method` and `url`, which tell the rest. The page hears `{policy}:cache-invalidate` with `detail: { event, names }`, and may
+//! another user ignore it, unless it says that the cookies are another's now. The Service Worker talks there too: of what the
+//! answers to mutations name, and of mutations that had to wait for a network, with `method` and `url`, which tell the rest. The page hears `{policy}:cache-invalidate` with `detail: { event, names }`, and may
 //! dispatch the same with `detail: { event, params }` to say that something happened.
 
 use std::rc::Rc;
@@ -54,8 +54,12 @@ impl Sync {
         self.broadcast("local", scope, [("store", JsValue::from_str(store)), ("key", key.clone())]);
     }
 
-    /// Tells the Service Worker that somebody listens: it says again what was made untrue while nobody did.
-    pub(crate) fn opened(&self, scope: &str) {
+    /// Tells the Service Worker that somebody listens: it says again what was made untrue while nobody did. And other
+    /// tabs, where the browser's cookies are this user's from now on.
+    pub(crate) fn opened(&self, scope: &str, by_cookies: bool) {
+        if by_cookies {
+            self.broadcast("opened", scope, []);
+        }
         let kind = JsValue::from_str("tiercel:opened");
         self.host.tell(&js::object([("type", kind), ("scope", JsValue::from_str(scope))]));
     }
@@ -85,10 +89,17 @@ impl Sync {
 
 /// Another tab said something, or the Service Worker.
 pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
-    if !session.is_open() || js::get(message, "scope").as_string().as_deref() != Some(&*session.scope) {
+    if !session.is_open() {
         return;
     }
-    match js::get(message, "type").as_string().unwrap_or_default().as_str() {
+    let kind = js::get(message, "type").as_string().unwrap_or_default();
+    if js::get(message, "scope").as_string().as_deref() != Some(&*session.scope) {
+        if kind == "opened" && session.by_cookies {
+            session.give_way();
+        }
+        return;
+    }
+    match kind.as_str() {
         "purge" => {
             let (event, names) = (js::get(message, "event").as_string(), js::strings_of(&js::get(message, "names")));
             let [method, url] = ["method", "url"].map(|name| js::get(message, name).as_string());
@@ -102,7 +113,10 @@ pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
             let Some(key) = js::get(message, "key").as_string() else { return };
             let Some(ask) = session.watchers.ask(&key) else { return };
             spawn(Box::pin(async move {
-                if let Some(answer) = drive::peek(&session, &ask).await {
+                // It may have ended while the store was asked: then the last that is heard is `null`.
+                if let Some(answer) = drive::peek(&session, &ask).await
+                    && session.is_open()
+                {
                     session.watchers.tell(&key, &answer);
                 }
             }));
@@ -111,7 +125,9 @@ pub(crate) fn hear(session: Rc<Session>, message: &JsValue) {
             let Some(key) = js::get(message, "key").as_string() else { return };
             spawn(Box::pin(async move {
                 session.store.remove(&key).await;
-                session.watchers.purged(&[], &[key]);
+                if session.is_open() {
+                    session.watchers.purged(&[], &[key]);
+                }
             }));
         }
         "local" => {
