@@ -37,7 +37,8 @@ export function useResource(cls, params = {}, { keepPrevious = false } = {}) {
     if (key === null) return NOTHING;
     return (client === null ? undefined : resources(client).get(key)?.shown) ?? LOADING;
   };
-  const shown = useSyncExternalStore(subscribe, snapshot, snapshot);
+  // A server has no cache. What it rendered is taken over as it is, and what is there already is shown right after.
+  const shown = useSyncExternalStore(subscribe, snapshot, () => (key === null ? NOTHING : LOADING));
   const refetch = useCallback(async () => {
     if (client !== null && key !== null) await resources(client).get(key)?.read(true);
   }, [client, key]);
@@ -114,10 +115,12 @@ export function useLocal(store, key) {
   return [isCurrent ? state.value : undefined, set, !isCurrent];
 }
 
-/** What the component showed before, while what it now wants is loading; never that of another user. */
+/** What the component showed before, while what it now wants is loading; never that of another user, or of one who has gone. */
 function useKept(client, shown, isWanted) {
   const [kept, keep] = useState({ client, shown });
-  const isNew = isWanted && shown.data !== undefined && (kept.shown !== shown || kept.client !== client);
+  // What follows nothing does not hear of the end, and keeps nothing.
+  const hasEnded = shown === NOTHING || ENDED.includes(shown.error?.code);
+  const isNew = isWanted && (shown.data !== undefined || hasEnded) && (kept.shown !== shown || kept.client !== client);
   if (isNew) keep({ client, shown });
   const previous = isWanted && shown.isLoading && kept.client === client ? kept.shown : NOTHING;
   return useMemo(
