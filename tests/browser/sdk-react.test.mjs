@@ -30,7 +30,7 @@ const FIXTURE = `
       seen[name] = given;
       renders[name] = (renders[name] ?? 0) + 1;
     });
-    return React.createElement("p", { id: name }, String(given?.data?.data?.version ?? given?.data ?? "nothing"));
+    return React.createElement("p", { id: name }, React.isValidElement(given?.data) ? given.data : String(given?.data?.data?.version ?? given?.data ?? "nothing"));
   }
   /** A component for each of \`uses\`: { name: (hooks) => … }. */
   function treeOf(client, uses) {
@@ -430,4 +430,42 @@ test("useLocal: a value that every tab shows", async () => {
     show(cache, { other: ({ useLocal }) => useLocal("preferences", "theme") });
   });
   await until(() => page.evaluate(() => seen.other?.[2] === false && seen.other[0] === undefined), "nothing is there");
+});
+
+test("useLocal: a controlled field keeps its caret, and what cannot be written is taken back", async () => {
+  const page = await reactPage();
+  await page.evaluate(() => cache.local("preferences").set("title", "abd"));
+  await page.evaluate(() => {
+    const field = ({ useLocal }) => {
+      const [title = "", setTitle] = useLocal("preferences", "title");
+      return { data: React.createElement("input", { value: title, onChange: ({ target }) => setTitle(target.value) }), title, setTitle };
+    };
+    show(cache, { field, other: ({ useLocal }) => useLocal("preferences", "title") });
+  });
+  const title = () => page.evaluate(() => seen.field.title);
+  const stored = () => page.evaluate(() => cache.local("preferences").get("title"));
+  await until(async () => (await title()) === "abd", "the value is read");
+  await page.evaluate(() => {
+    const input = document.querySelector("input");
+    input.focus();
+    input.setSelectionRange(2, 2);
+  });
+  // Each character comes before what the one before it wrote has been read again.
+  await page.keyboard.type("cccc");
+  assert.equal(await title(), "abccccd");
+  await until(async () => (await stored()) === "abccccd", "it is stored");
+  assert.equal(await page.evaluate(() => seen.other[0]), "abccccd");
+  assert.deepEqual(await page.evaluate(() => [document.querySelector("input").value, document.querySelector("input").selectionStart]), ["abccccd", 6]);
+
+  // A function cannot be copied.
+  const failed = await page.evaluate(() => {
+    const setting = seen.field.setTitle({ toString: () => "shown" });
+    return setting.then(() => "done", ({ code }) => code);
+  });
+  assert.equal(failed, "bad-value");
+  await until(async () => (await title()) === "abccccd", "the old value is shown");
+  // Another tab's change is shown, too.
+  const other = await reactPage();
+  await other.evaluate(() => cache.local("preferences").set("title", "x"));
+  await until(async () => (await title()) === "x", "the other tab's is shown");
 });
