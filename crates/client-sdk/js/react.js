@@ -1,3 +1,5 @@
+"use client";
+
 // React hooks over a `Tiercel`. What is shown lives outside React, one value for each client and resource, so that all
 // components of a render see the same and a read is asked for once however many want it.
 
