@@ -164,3 +164,50 @@ test("the same with the site's Service Worker", { timeout: 300_000 }, async () =
   const had = await rounds(WORKER_ROUNDS, true);
   for (const [kind, count] of Object.entries(had)) assert.ok(count > WORKER_ROUNDS / 10, `in ${count} rounds there were ${kind} to be left`);
 });
+
+test("what waits for the database when another user comes is nowhere after that", async () => {
+  const page = await world.page(() => {
+    // A busy machine may take longer than the SDK waits for a database.
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (callback, ms, ...given) => setTimeout(callback, ms > 1000 ? ms * 100 : ms, ...given);
+    const { text } = Response.prototype;
+    /** Done when the next body has been read, and whoever waited for it has gone on. */
+    globalThis.bodyRead = new Promise((done) => {
+      Response.prototype.text = async function () {
+        const body = await text.call(this);
+        // A task of its own comes after all that the body sets off at once.
+        setTimeout(done, 0);
+        return body;
+      };
+    });
+  });
+  // How much of what the origin said is still held by anything, after a collection of garbage.
+  const held = async () => {
+    const all = await page.evaluateHandle(() => Object.prototype);
+    const objects = await page.queryObjects(all);
+    const count = await page.evaluate((objects) => objects.filter((object) => Object.hasOwn(object, "secret")).length, objects);
+    // A handle holds what it stands for.
+    await Promise.all([all, objects].map((handle) => handle.dispose()));
+    return count;
+  };
+  await page.evaluate(() => next((opened) => {
+    const opening = indexedDB.open("videomi_cache_first", 1);
+    opening.onsuccess = () => opened(void (globalThis.older = opening.result));
+  }));
+  await page.evaluate(async () => {
+    // It opens when the older one is closed.
+    globalThis.first = await sdk.open({ user: "first" });
+    globalThis.reading = first.get("user-stats", {}, { reload: true }).then(() => "done", ({ code }) => code);
+    await bodyRead;
+  });
+  assert.equal(await held(), 1, "what is to be stored waits");
+  const code = await page.evaluate(async () => {
+    globalThis.second = await sdk.open({ user: "second" });
+    older.close();
+    return reading;
+  });
+  assert.equal(code, "closed");
+  assert.equal(await held(), 0);
+  // Nobody has logged out: the database stays, and has nothing of it.
+  assert.deepEqual((await page.evaluate(everything)).filter((found) => found.includes("secret")), []);
+});
