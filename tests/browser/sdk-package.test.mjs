@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import ts from "typescript";
 import { build as vite, createServer as viteServer } from "vite";
 import webpack from "webpack";
 import { chromium, until } from "./harness.mjs";
@@ -70,6 +72,18 @@ describe("the packed package", { timeout: 180_000 }, () => {
     const { exports } = JSON.parse(await readFile(path.join(app.installed, "package.json"), "utf8"));
     const targets = Object.values(exports).flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)));
     for (const target of targets) assert.ok(app.files.includes(target.slice(2)), `${target} is packed`);
+  });
+
+  test("is found by tools that require, and the hooks say that they belong to the client", async () => {
+    const { resolve } = createRequire(inApp("index.js"));
+    const { exports } = JSON.parse(await readFile(path.join(app.installed, "package.json"), "utf8"));
+    for (const [name, target] of Object.entries(exports)) {
+      const file = typeof target === "string" ? target : target.default;
+      assert.equal(resolve(path.join("@tiercel/sdk", name)), path.join(app.installed, file));
+    }
+    // Where components run on a server, React has neither state nor effects but below this.
+    const { statements } = ts.createSourceFile("react.js", await readFile(path.join(app.installed, "react.js"), "utf8"), ts.ScriptTarget.ES2022);
+    assert.equal(statements[0].expression?.text, "use client");
   });
 
   test("a plain page reads a class and shows it", () =>

@@ -14,8 +14,9 @@ const IMAGES = "/api/upload/user/a?category=images";
 /** What runs in every page: React, the hooks, and a component that shows what a hook gives. */
 const FIXTURE = `
   import * as React from "react";
-  import { createRoot } from "react-dom/client";
+  import { createRoot, hydrateRoot } from "react-dom/client";
   import { flushSync } from "react-dom";
+  import { renderToString } from "react-dom/server";
   import * as hooks from "@tiercel/sdk/react";
 
   const root = createRoot(document.body.appendChild(document.createElement("main")));
@@ -29,16 +30,30 @@ const FIXTURE = `
       seen[name] = given;
       renders[name] = (renders[name] ?? 0) + 1;
     });
-    return React.createElement("p", { id: name }, String(given?.data?.data?.version ?? given?.data ?? "nothing"));
+    return React.createElement("p", { id: name }, React.isValidElement(given?.data) ? given.data : String(given?.data?.data?.version ?? given?.data ?? "nothing"));
   }
-  /** Renders a component for each of \`uses\`: { name: (hooks) => … }. */
-  function show(client, uses, concurrent = false) {
+  /** A component for each of \`uses\`: { name: (hooks) => … }. */
+  function treeOf(client, uses) {
     const shown = Object.entries(uses).map(([name, use]) => React.createElement(Shown, { key: name, name, use }));
-    const tree = React.createElement(React.StrictMode, null, React.createElement(hooks.TiercelProvider, { client }, shown));
+    return React.createElement(React.StrictMode, null, React.createElement(hooks.TiercelProvider, { client }, shown));
+  }
+  /** Renders it. */
+  function show(client, uses, concurrent = false) {
+    const tree = treeOf(client, uses);
     if (concurrent) React.startTransition(() => root.render(tree));
     else flushSync(() => root.render(tree));
   }
-  Object.assign(globalThis, { React, seen, renders, show, leave: () => flushSync(() => root.render(null)) });
+  /** Takes over what a server has rendered, where there is no cache. Gives that, and fails where React had to mend it. */
+  async function hydrate(client, uses) {
+    const main = document.body.appendChild(document.createElement("main"));
+    const html = (main.innerHTML = renderToString(treeOf(null, uses)));
+    await new Promise((done, failed) => {
+      const Hydrated = () => (React.useEffect(() => done(), []), treeOf(client, uses));
+      hydrateRoot(main, React.createElement(Hydrated), { onRecoverableError: failed });
+    });
+    return html;
+  }
+  Object.assign(globalThis, { React, hooks, seen, renders, show, hydrate, leave: () => flushSync(() => root.render(null)) });
 `;
 
 let world, script;
@@ -284,6 +299,22 @@ test("another key shows nothing of the one before, unless that is wanted", async
   for (const name of ["one", "kept"]) await until(() => page.evaluate((name) => seen[name].data?.data.target, name).then((target) => target === IMAGES), "the other list");
 });
 
+test("what a server rendered is taken over as it is, whatever the cache already has", async () => {
+  const page = await reactPage();
+  await showVideos(page);
+  await shows(page, { version: 1 });
+  const html = await page.evaluate(() =>
+    hydrate(cache, {
+      hydrated: ({ useResource }) => useResource("user-files", { category: "videos" }),
+      none: ({ useResource }) => useResource("user-files", null),
+    }),
+  );
+  assert.equal(html, '<p id="hydrated">nothing</p><p id="none">nothing</p>');
+  await shows(page, { version: 1, isLoading: false }, "hydrated");
+  assert.deepEqual(await shown(page, "none"), { isLoading: false, isRefreshing: false });
+  assert.equal(world.asked().length, 1);
+});
+
 test("nothing of one user is shown to another, nor after the end", async () => {
   const page = await reactPage();
   await page.evaluate(() => show(cache, { one: ({ useResource }) => useResource("user-files", { category: "videos" }, { keepPrevious: true }) }));
@@ -303,6 +334,36 @@ test("nothing of one user is shown to another, nor after the end", async () => {
   await shows(page, { version: undefined, error: "logged-out", isLoading: false });
   await page.evaluate(() => show(null, { one: ({ useResource }) => useResource("user-files", { category: "videos" }) }));
   assert.equal((await shown(page)).isLoading, true);
+});
+
+test("after a logout in another tab nothing that was kept is shown, whatever is wanted then", async () => {
+  const [page, other] = [await reactPage(), await reactPage()];
+  const showParams = (params) =>
+    page.evaluate((params) => {
+      /** What every commit has shown. */
+      globalThis.commits = [];
+      const use = ({ useResource }) => {
+        const given = useResource("user-files", params, { keepPrevious: true });
+        React.useLayoutEffect(() => void commits.push(given.data?.data.target ?? null));
+        return given;
+      };
+      show(cache, { one: use });
+    }, params);
+  for (const isFollowing of [true, false]) {
+    await showParams({ category: "videos" });
+    await shows(page, { version: 1 });
+    // What follows nothing is not told that the user has gone.
+    if (!isFollowing) await showParams(null);
+    await other.evaluate(() => cache.logout());
+    await until(() => page.evaluate(() => cache.stored().then(() => false, () => true)), "the page has heard it");
+    if (isFollowing) await shows(page, { version: undefined, error: "logged-out" });
+    await showParams({ category: "images" });
+    await shows(page, { version: undefined, error: "logged-out", isLoading: false });
+    const commits = await page.evaluate(() => commits);
+    assert.ok(commits.length > 1 && commits.every((target) => target === null), String(commits));
+    await page.evaluate(() => leave());
+    for (const each of [page, other]) await open(each, "a");
+  }
 });
 
 test("no two components of one screen show different answers while React renders in pieces", async () => {
@@ -387,4 +448,42 @@ test("useLocal: a value that every tab shows", async () => {
     show(cache, { other: ({ useLocal }) => useLocal("preferences", "theme") });
   });
   await until(() => page.evaluate(() => seen.other?.[2] === false && seen.other[0] === undefined), "nothing is there");
+});
+
+test("useLocal: a controlled field keeps its caret, and what cannot be written is taken back", async () => {
+  const page = await reactPage();
+  await page.evaluate(() => cache.local("preferences").set("title", "abd"));
+  await page.evaluate(() => {
+    const field = ({ useLocal }) => {
+      const [title = "", setTitle] = useLocal("preferences", "title");
+      return { data: React.createElement("input", { value: title, onChange: ({ target }) => setTitle(target.value) }), title, setTitle };
+    };
+    show(cache, { field, other: ({ useLocal }) => useLocal("preferences", "title") });
+  });
+  const title = () => page.evaluate(() => seen.field.title);
+  const stored = () => page.evaluate(() => cache.local("preferences").get("title"));
+  await until(async () => (await title()) === "abd", "the value is read");
+  await page.evaluate(() => {
+    const input = document.querySelector("input");
+    input.focus();
+    input.setSelectionRange(2, 2);
+  });
+  // Each character comes before what the one before it wrote has been read again.
+  await page.keyboard.type("cccc");
+  assert.equal(await title(), "abccccd");
+  await until(async () => (await stored()) === "abccccd", "it is stored");
+  assert.equal(await page.evaluate(() => seen.other[0]), "abccccd");
+  assert.deepEqual(await page.evaluate(() => [document.querySelector("input").value, document.querySelector("input").selectionStart]), ["abccccd", 6]);
+
+  // A function cannot be copied.
+  const failed = await page.evaluate(() => {
+    const setting = seen.field.setTitle({ toString: () => "shown" });
+    return setting.then(() => "done", ({ code }) => code);
+  });
+  assert.equal(failed, "bad-value");
+  await until(async () => (await title()) === "abccccd", "the old value is shown");
+  // Another tab's change is shown, too.
+  const other = await reactPage();
+  await other.evaluate(() => cache.local("preferences").set("title", "x"));
+  await until(async () => (await title()) === "x", "the other tab's is shown");
 });

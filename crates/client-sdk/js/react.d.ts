@@ -67,8 +67,8 @@ export interface Mutation<E extends EventName> {
 export function useMutation<E extends EventName>(event: E): Mutation<E>;
 
 /**
- * A value of a local store, how to set it (`undefined` removes it), and whether it is still being read. Renders again
- * when any tab changes it.
+ * A value of a local store, how to set it (`undefined` removes it), and whether it is still being read. What is set shows at
+ * once, and is taken back when it cannot be written. Renders again when any tab changes it.
  */
 export function useLocal<S extends LocalName>(
   store: S,

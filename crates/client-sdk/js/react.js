@@ -1,3 +1,5 @@
+"use client";
+
 // React hooks over a `Tiercel`. What is shown lives outside React, one value for each client and resource, so that all
 // components of a render see the same and a read is asked for once however many want it.
 
@@ -13,6 +15,8 @@ const NOTHING = Object.freeze({
   warning: undefined, error: null, isLoading: false, isRefreshing: false,
 });
 const LOADING = Object.freeze({ ...NOTHING, isLoading: true });
+/** A local value that has not been read yet. */
+const UNREAD = Object.freeze({ value: undefined, isLoading: true });
 
 const Context = createContext(undefined);
 
@@ -30,16 +34,17 @@ export function useResource(cls, params = {}, { keepPrevious = false } = {}) {
   const client = useTiercel();
   const key = params === null ? null : resourceKey(cls, params);
   const subscribe = useCallback(
-    (listener) => (client === null || key === null ? () => {} : follow(client, key, listener)),
+    (listener) => (client === null || key === null ? () => {} : follow(client, key, () => new Resource(client, key), listener)),
     [client, key],
   );
   const snapshot = () => {
     if (key === null) return NOTHING;
-    return (client === null ? undefined : resources(client).get(key)?.shown) ?? LOADING;
+    return (client === null ? undefined : onPage(client).get(key)?.shown) ?? LOADING;
   };
-  const shown = useSyncExternalStore(subscribe, snapshot, snapshot);
+  // A server has no cache. What it rendered is taken over as it is, and what is there already is shown right after.
+  const shown = useSyncExternalStore(subscribe, snapshot, () => (key === null ? NOTHING : LOADING));
   const refetch = useCallback(async () => {
-    if (client !== null && key !== null) await resources(client).get(key)?.read(true);
+    if (client !== null && key !== null) await onPage(client).get(key)?.read(true);
   }, [client, key]);
   const seen = useKept(client, shown, keepPrevious);
   return useMemo(() => ({ ...seen, refetch }), [seen, refetch]);
@@ -76,48 +81,29 @@ export function useMutation(event) {
 
 export function useLocal(store, key) {
   const client = useTiercel();
-  const id = `${store}\n${key}`;
-  const [state, setState] = useState({ client: null, id: null, value: undefined });
-  useEffect(() => {
-    if (client === null) return undefined;
-    let ended = false;
-    let turn = 0;
-    let stop = () => {};
-    const read = async () => {
-      const mine = ++turn;
-      // What cannot be read, of a cache that has ended for example, counts as never set.
-      const value = await client.local(store).get(key).catch(() => undefined);
-      if (!ended && mine === turn) setState({ client, id, value });
-    };
-    try {
-      stop = client.local(store).subscribe((changed) => {
-        if (changed === null || changed === key) void read();
-      });
-    } catch {
-      // The same; `set` says why.
-    }
-    void read();
-    return () => {
-      ended = true;
-      stop();
-    };
-  }, [client, store, key, id]);
+  const id = JSON.stringify({ store, key });
+  const subscribe = useCallback(
+    (listener) => (client === null ? () => {} : follow(client, id, () => new LocalValue(client, store, key), listener)),
+    [client, store, key, id],
+  );
+  const snapshot = () => (client === null ? undefined : onPage(client).get(id)?.shown) ?? UNREAD;
+  const { value, isLoading } = useSyncExternalStore(subscribe, snapshot, () => UNREAD);
   const set = useCallback(
     async (value) => {
       if (client === null) throw new Error("There is no cache yet: <TiercelProvider> has `client` null.");
-      const local = client.local(store);
-      await (value === undefined ? local.delete(key) : local.set(key, value));
+      await (onPage(client).get(id) ?? new LocalValue(client, store, key)).set(value);
     },
-    [client, store, key],
+    [client, store, key, id],
   );
-  const isCurrent = state.client === client && state.id === id;
-  return [isCurrent ? state.value : undefined, set, !isCurrent];
+  return [value, set, isLoading];
 }
 
-/** What the component showed before, while what it now wants is loading; never that of another user. */
+/** What the component showed before, while what it now wants is loading; never that of another user, or of one who has gone. */
 function useKept(client, shown, isWanted) {
   const [kept, keep] = useState({ client, shown });
-  const isNew = isWanted && shown.data !== undefined && (kept.shown !== shown || kept.client !== client);
+  // What follows nothing does not hear of the end, and keeps nothing.
+  const hasEnded = shown === NOTHING || ENDED.includes(shown.error?.code);
+  const isNew = isWanted && (shown.data !== undefined || hasEnded) && (kept.shown !== shown || kept.client !== client);
   if (isNew) keep({ client, shown });
   const previous = isWanted && shown.isLoading && kept.client === client ? kept.shown : NOTHING;
   return useMemo(
@@ -145,28 +131,26 @@ function resourceKey(cls, params) {
 
 const clients = new WeakMap();
 
-function resources(client) {
+/** What of a cache is on the page: resources and local values. */
+function onPage(client) {
   if (!clients.has(client)) clients.set(client, new Map());
   return clients.get(client);
 }
 
-/** Follows a resource until the function that this returns is called. */
-function follow(client, key, listener) {
-  const known = resources(client);
-  let resource = known.get(key);
-  if (!resource) {
-    resource = new Resource(client, key);
-    known.set(key, resource);
-  }
-  resource.listeners.add(listener);
-  resource.start();
+/** Follows what is on the page under a key, or is to be from now on, until the function that this returns is called. */
+function follow(client, key, make, listener) {
+  const known = onPage(client);
+  const followed = known.get(key) ?? make();
+  known.set(key, followed);
+  followed.listeners.add(listener);
+  followed.start();
   return () => {
-    resource.listeners.delete(listener);
+    followed.listeners.delete(listener);
     // Later, and only if nobody has come: StrictMode, and a list that is drawn anew, leave and come back at once.
     setTimeout(() => {
-      if (resource.listeners.size > 0 || known.get(key) !== resource) return;
+      if (followed.listeners.size > 0 || known.get(key) !== followed) return;
       known.delete(key);
-      resource.stop();
+      followed.stop();
     });
   };
 }
@@ -243,6 +227,75 @@ class Resource {
   #set(change) {
     if (Object.entries(change).every(([name, value]) => Object.is(this.shown[name], value))) return;
     this.shown = Object.freeze({ ...this.shown, ...change });
+    for (const listener of [...this.listeners]) listener();
+  }
+}
+
+/** One value of a local store that is on the page. */
+class LocalValue {
+  shown = UNREAD;
+  listeners = new Set();
+  #local;
+  #key;
+  #unsubscribe;
+  /** Only the youngest reading counts, and none that began before something was set. */
+  #turn = 0;
+  /** How many writes are under way. */
+  #writing = 0;
+
+  constructor(client, store, key) {
+    this.#local = client.local(store);
+    this.#key = key;
+  }
+
+  start() {
+    if (this.#unsubscribe) return;
+    this.#unsubscribe = () => {};
+    try {
+      this.#unsubscribe = this.#local.subscribe((changed) => {
+        if (changed === null || changed === this.#key) void this.#read();
+      });
+    } catch {
+      // What cannot be followed counts as never set; `set` says why.
+    }
+    void this.#read();
+  }
+
+  stop() {
+    this.#turn++;
+    this.#unsubscribe();
+  }
+
+  /** Shows `value` at once: React puts the caret of a field at its end that has another text after its event. */
+  async set(value) {
+    this.#turn++;
+    this.#writing++;
+    this.#show(value);
+    try {
+      await (value === undefined ? this.#local.delete(this.#key) : this.#local.set(this.#key, value));
+    } finally {
+      this.#writing--;
+      // What it has come to: what failed is gone.
+      void this.#read();
+    }
+  }
+
+  async #read() {
+    const mine = ++this.#turn;
+    let value;
+    let isOver = false;
+    try {
+      value = await this.#local.get(this.#key);
+    } catch (error) {
+      isOver = ENDED.includes(error.code);
+    }
+    // What is being written is newer than what was read, unless it is nobody's any more.
+    if (mine === this.#turn && (this.#writing === 0 || isOver)) this.#show(value);
+  }
+
+  #show(value) {
+    if (!this.shown.isLoading && Object.is(this.shown.value, value)) return;
+    this.shown = Object.freeze({ value, isLoading: false });
     for (const listener of [...this.listeners]) listener();
   }
 }
