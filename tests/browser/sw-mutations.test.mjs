@@ -149,4 +149,96 @@ describe("mutations", { timeout: 120_000 }, () => {
     assert.deepEqual(await tell(page, { type: "tiercel:logout", user: "ada" }), { ok: true });
     assert.deepEqual(await stored(page, "videomi_ada_"), []);
   });
+
+  /** What holds something of the browser's in the worker, the first time that it is asked of a cache of `ada`'s. */
+  const holds = {
+    lookup: () => {
+      const { match } = caches;
+      caches.match = async (url, options) => {
+        const found = await match.call(caches, url, options);
+        if (options.cacheName.startsWith("videomi_ada_")) await self.hold();
+        return found;
+      };
+    },
+    store: () => {
+      const { put } = Cache.prototype;
+      Cache.prototype.put = async function (request, response) {
+        if (`${request}`.includes("thumbnail")) await self.hold();
+        return put.call(this, request, response);
+      };
+    },
+    index: () => {
+      const { match } = caches;
+      caches.match = async (url, options) => {
+        const found = await match.call(caches, url, options);
+        // What is found so is looked for before the index is written.
+        if (found && options.cacheName.startsWith("videomi_ada_")) await self.hold();
+        return found;
+      };
+    },
+    purge: () => {
+      caches.keys = async () => {
+        delete caches.keys;
+        await self.hold();
+        return caches.keys();
+      };
+    },
+  };
+  const look = () => get(page, THUMBNAIL);
+  const replay = async () => {
+    await web.down();
+    assert.equal((await send(page, "POST", RATING, "1")).status, 202);
+    world.answers[RATING] = gone('"ratings:f1"');
+    await web.up();
+    return tell(page, { type: "tiercel:replay" });
+  };
+  const told = () => tell(page, { type: "tiercel:logout", user: "ada" });
+  const deleted = () => page.evaluate(async () => {
+    for (const name of await caches.keys()) if (name.startsWith("videomi_ada_")) await caches.delete(name);
+  });
+  /** Whether nothing of `ada`'s is left when she leaves while that is held, and goes on afterwards. */
+  async function leavesNothing(hold, begin, leave) {
+    await tell(page, { type: "tiercel:identify", user: "ada" });
+    const worker = await workerOf(page);
+    await worker.evaluate(() => {
+      const released = new Promise((resolve) => (self.release = resolve));
+      self.hold = () => {
+        self.isHeld = true;
+        return released;
+      };
+      const { waitUntil } = ExtendableEvent.prototype;
+      self.tasks = [];
+      ExtendableEvent.prototype.waitUntil = function (task) {
+        self.tasks.push(task);
+        return waitUntil.call(this, task);
+      };
+    });
+    await worker.evaluate(hold);
+    const begun = begin();
+    await until(() => worker.evaluate(() => self.isHeld), "it is held");
+    await leave();
+    await worker.evaluate(async () => {
+      self.release();
+      // One task may begin another.
+      for (let known = 0; known < self.tasks.length; ) {
+        known = self.tasks.length;
+        await Promise.allSettled(self.tasks);
+      }
+    });
+    await begun;
+    assert.deepEqual((await page.evaluate(() => caches.keys())).filter((name) => name.startsWith("videomi_ada_")), []);
+    await tell(page, { type: "tiercel:identify", user: "ada" });
+    await look();
+    await until(async () => (await stored(page, "videomi_ada_thumbnail_v1")).length, "what is hers is stored again");
+  }
+
+  test("a logout while something is looked up leaves nothing", () => leavesNothing(holds.lookup, look, told));
+
+  test("a logout while an answer is being stored leaves nothing", () => leavesNothing(holds.store, look, told));
+
+  test("a logout while the index is being written leaves nothing", () => leavesNothing(holds.index, look, told));
+
+  test("a page that deletes the caches while the index is being written leaves nothing", () => leavesNothing(holds.index, look, deleted));
+
+  test("a logout between a replay and its report leaves nothing", () => leavesNothing(holds.purge, replay, told));
 });

@@ -166,6 +166,29 @@ for (const { name, start, skip } of browsers) describe(`sw.js in ${name}`, { tim
     assert.equal((await get(page, THUMBNAIL)).status, 504, "after a logout it is nobody's");
   });
 
+  /** A page that is nobody's since it did `leave` stays so for a worker that starts after another user came. */
+  async function staysNobodys(leave) {
+    await tell(page, { type: "tiercel:identify", user: "ada" });
+    // A new client, of which nothing was said.
+    await page.reload();
+    await leave();
+    const his = await context.newPage();
+    await his.goto(web.url);
+    await tell(his, { type: "tiercel:identify", user: "bob" });
+    await get(his, THUMBNAIL);
+    await until(() => stored("file:f1:thumbnail"), "his thumbnail is stored");
+    await stopWorkers(page);
+    await web.down();
+    assert.match((await get(his, THUMBNAIL)).headers["cache-status"], /tiercel-sw; hit/);
+    assert.equal((await get(page, THUMBNAIL)).status, 504);
+  }
+
+  test("a page that has said it is nobody's does not become the next user's", stopping, () =>
+    staysNobodys(() => tell(page, { type: "tiercel:identify", user: null })));
+
+  test("a page that logged out without a word of whose it was does not become the next user's", stopping, () =>
+    staysNobodys(() => page.evaluate(async () => void (await fetch("/api/auth/logout", { method: "POST" })))));
+
   test("each user has caches of their own", async () => {
     for (const user of ["a", "a_b", "a/b"]) {
       await tell(page, { type: "tiercel:identify", user });

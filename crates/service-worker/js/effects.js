@@ -25,7 +25,13 @@ const opened = new Map();
 /** Milliseconds after which it is looked whether an open cache is still there. */
 const LOOK_AFTER = 1000;
 
+/** Who has logged out, with what the names of that user's caches begin with: what is still under way would make them anew. */
+export const leavers = new Map();
+
 export function open(name) {
+  for (const prefix of leavers.values()) {
+    if (name.startsWith(prefix)) return Promise.reject(new Error("The user has logged out."));
+  }
   let known = opened.get(name);
   if (!known) opened.set(name, (known = { cache: caches.open(name), looked: Date.now() }));
   if (Date.now() - known.looked > LOOK_AFTER) {
@@ -167,7 +173,14 @@ export const effects = {
     tried((async () => {
       // Opening a cache would make one that has just been deleted.
       if (!(await caches.match(witness, { cacheName: cache }))) return (await caches.has(cache)) ? "changed" : "gone";
-      await (await reopen(cache)).put(url, new Response(text));
+      const opened = await reopen(cache);
+      // One that is deleted while it is open takes along what is put into it.
+      if (await opened.match(witness)) return opened.put(url, new Response(text));
+      // It was deleted in between, and this may be what made it anew.
+      if ((await opened.keys())[0]) return "changed";
+      forget(cache);
+      await caches.delete(cache);
+      return "gone";
     })()),
   later({ event }, millis) {
     try {

@@ -4,7 +4,7 @@
 import { identity } from "tiercel:app";
 import routes, { ahead } from "tiercel:routes";
 import { isBroken, isStarted, rescues, run } from "./core.js";
-import { fieldsOf, forgetOpened, readAhead } from "./effects.js";
+import { fieldsOf, forgetOpened, leavers, readAhead } from "./effects.js";
 import { file, isFile, lifecycleMessages, mend } from "./lifecycle.js";
 import { isPage, page } from "./navigation.js";
 import { change, replay } from "./writes.js";
@@ -63,6 +63,7 @@ const messages = {
   ...lifecycleMessages,
   "tiercel:identify"({ user }, client, to) {
     forgetOpened();
+    leavers.delete(user);
     return Promise.all([run(`identify\0${client}\0${typeof user === "string" ? user : ""}`, to), mend()]);
   },
   "tiercel:purge": ({ names }, _, to) => run(`purge\0${names.join("\n")}`, to),

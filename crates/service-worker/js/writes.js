@@ -1,7 +1,7 @@
 // Requests that change something: to the network as they are, and what comes of them to the wasm. Nothing is decided here.
 
 import { triggers } from "tiercel:routes";
-import { effects, fieldsOf, forgetOpened, headersFrom, reopen, tried } from "./effects.js";
+import { effects, fieldsOf, forgetOpened, headersFrom, leavers, reopen, tried } from "./effects.js";
 import { rescues, run } from "./core.js";
 
 /** What a trigger does, as the policy's table says it. */
@@ -80,7 +80,9 @@ function say(name, message) {
 const remember = (cache, place, text) => tried(reopen(cache).then((kept) => kept.put(place, new Response(text))));
 
 Object.assign(effects, {
-  async wipe(_, prefix) {
+  async wipe(_, prefix, user) {
+    // First: what is opened from here on would outlast it.
+    leavers.set(user, prefix);
     const names = await caches.keys().catch(() => []);
     await Promise.allSettled(names.filter((name) => name.startsWith(prefix)).map((name) => caches.delete(name)));
     forgetOpened();

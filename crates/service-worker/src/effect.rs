@@ -22,7 +22,8 @@
 //! gone     CLIENT…                          those that are closed, a line each
 //! done                                      nothing: whoever sent the message is told
 //! counted  TEXT                             the same, with counters: a line for each class, its name and numbers
-//! wipe     PREFIX                           nothing: every cache whose name begins with it is deleted
+//! wipe     PREFIX USER                      nothing: every cache whose name begins with it is deleted, and none is opened until a
+//!          page says that it is that user's
 //! broadcast CHANNEL TYPE SCOPE NAMES METHOD URL CACHE PLACE   nothing: every tab is told; names a line each
 //! pages                                     the ids of the open pages, a line each
 //! report   CACHE PLACE TYPE METHOD URL STATUS CLIENT…   nothing: the pages are told, or it is kept where there is none
@@ -56,10 +57,9 @@
 //! close                           nothing: the stream ends. One that is not closed breaks off with its task.
 //! ```
 //!
-//! A head is its status and its fields, a line for each name and each value. `BODY` is `stored`, `fetched`, `copy`,
-//! Status 0 is what nobody may read: it goes as it came, and its fields stand with the request that it is stored under.
-//! `again` (what could not be put), `slice` (the first of `slices`), `parts` of what is stored, `slices`, `stream`, `-` for none,
-//! or `=` and the text.
+//! A head is its status and its fields, a line for each name and each value. Status 0 is what nobody may read: it goes as it
+//! came, and its fields stand with the request that it is stored under. `BODY` is `stored`, `fetched`, `copy`, `again` (what could
+//! not be put), `slice` (the first of `slices`), `parts` of what is stored, `slices`, `stream`, `-` for none, or `=` and the text.
 
 use std::cell::RefCell;
 use std::future::poll_fn;

@@ -23,7 +23,7 @@ thread_local! {
     static KNOWN: RefCell<Vec<(String, Said)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What the store remembers of a page whose user has logged out. No user's id is written like that.
+/// What the store remembers of a page that is nobody's, or whose user has logged out. No user's id is written like that.
 const NOBODY: &str = "-";
 
 /// The user of a client; `None` is nobody. A page asks for its first pictures before it can say whose it is (and a
@@ -115,6 +115,14 @@ fn remembered(text: &str) -> Said {
     }
 }
 
+/// Has the store remember that `client` is `user`'s, or nobody's where that is empty: what it has no word of counts as the
+/// user's who was named last. Whether it does.
+async fn remember(cache: &str, client: &str, user: &str) -> bool {
+    let text = if user.is_empty() { NOBODY.to_owned() } else { written(user) };
+    let head = ResponseHead { status: 200, fields: Fields::new() };
+    store::write(cache, &url(client), &["=", &text].concat(), &head).await
+}
+
 /// A user as the store has it. Escaped: between words nothing may be taken for their end.
 fn written(user: &str) -> String {
     utf8_percent_encode(user, NON_ALPHANUMERIC).collect()
@@ -128,18 +136,7 @@ pub(crate) async fn set(client: String, user: String) {
         note(slot, said.clone());
     }
     let cache = state();
-    let urls = [url(&client), url(LAST)];
-    let is_done = if user.is_empty() {
-        store::delete(&cache, &urls).await
-    } else {
-        let body = ["=", &written(&user)].concat();
-        let head = ResponseHead { status: 200, fields: Fields::new() };
-        let mut is_done = true;
-        for url in urls {
-            is_done &= store::write(&cache, &url, &body, &head).await;
-        }
-        is_done
-    };
+    let is_done = remember(&cache, &client, &user).await & remember(&cache, LAST, &user).await;
     if is_done {
         forget_closed(&cache).await;
         ledger::doubt();
@@ -152,8 +149,13 @@ pub(crate) async fn set(client: String, user: String) {
 pub(crate) async fn leave(client: &str, user: &str) {
     note(client, Said::Nobody);
     forget(user);
-    effect::want(&["replace", &state(), &written(user), NOBODY]);
+    let cache = state();
+    effect::want(&["replace", &cache, &written(user), NOBODY]);
     effect::came().await;
+    // A page that never said whose it is has no text to be replaced, and would count as the next user's.
+    if is(client, None) {
+        remember(&cache, client, "").await;
+    }
     // Again: a page that asked meanwhile was still looked up in the store.
     forget(user);
 }

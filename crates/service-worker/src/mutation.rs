@@ -47,7 +47,7 @@ pub(crate) async fn log_out(client: String, user: String) {
     if let Some(user) = user {
         // First: what is under way looks there before it stores.
         identity::leave(&client, &user).await;
-        effect::want(&["wipe", &engine().namespace(Some(&user)).cache_prefix()]);
+        effect::want(&["wipe", &engine().namespace(Some(&user)).cache_prefix(), &user]);
         effect::came().await;
         if !is_told {
             broadcast(&["logout", &reports::scope(Some(&user))]).await;
