@@ -75,6 +75,12 @@ pub(crate) fn policy_path(workspace: &Workspace, named: &Path) -> Result<PathBuf
     path.canonicalize().with_context(|| format!("there is no policy {}", path.display()))
 }
 
+/// Whether this is the built-in policy: that file, and no other of its name.
+pub(crate) fn is_default(workspace: &Workspace, policy: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(policy).is_some_and(|policy| real(&workspace.path(DEFAULT_POLICY)) == Some(policy))
+}
+
 /// Builds the parts into `out`.
 ///
 /// # Errors
@@ -95,15 +101,15 @@ pub(crate) fn build_with(
     app: &Manifest,
 ) -> Result<()> {
     let started = Instant::now();
-    let Some(compiled) = check::read_and_report(policy)?.policy else {
+    let Some(compiled) = check::read_and_report(workspace, policy)?.policy else {
         bail!("the policy has errors, nothing was built");
     };
     setup::for_build(workspace)?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
 
     // The demo is Videomi's: under another policy it would show nothing.
-    let is_default = policy.ends_with(DEFAULT_POLICY);
-    let all = |part| parts.contains(&Part::All) && (is_default || !matches!(part, Part::Origin | Part::Web));
+    let is_demo = is_default(workspace, policy);
+    let all = |part| parts.contains(&Part::All) && (is_demo || !matches!(part, Part::Origin | Part::Web));
     let wants = |part| parts.contains(&part) || all(part);
     let mut made = Vec::new();
     if parts.contains(&Part::All) {
@@ -131,4 +137,32 @@ pub(crate) fn build_with(
     sizes::print(&workspace.root, &made)?;
     progress::say(&format!("\n  {} → {} in {:.1} s", policy.display(), out.display(), started.elapsed().as_secs_f32()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{DEFAULT_POLICY, is_default};
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn the_built_in_policy_is_a_file_and_no_name() {
+        let workspace = Workspace::locate().expect("cargo metadata answers");
+        let app = workspace.scratch("another-app");
+        let theirs = app.join(DEFAULT_POLICY);
+        fs::create_dir_all(theirs.parent().expect("policies/")).expect("a directory");
+        fs::copy(workspace.path(DEFAULT_POLICY), &theirs).expect("a copy");
+        let cases = [
+            (workspace.path(DEFAULT_POLICY), true),
+            (workspace.path("tests/../policies/videomi.json"), true),
+            (workspace.path("policies/http.json"), false),
+            (theirs, false),
+            (app.join("nothing.json"), false),
+        ];
+        for (policy, expected) in cases {
+            assert_eq!(is_default(&workspace, &policy), expected, "{}", policy.display());
+        }
+        fs::remove_dir_all(&app).expect("the copy goes");
+    }
 }

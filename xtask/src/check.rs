@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     for file in policies(args, &workspace)? {
-        failed |= read_and_report(&file)?.has_errors();
+        failed |= read_and_report(&workspace, &file)?.has_errors();
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -50,32 +50,34 @@ pub(crate) fn generated(workspace: &Workspace) -> [(PathBuf, String); 2] {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub(crate) fn read_and_report(file: &Path) -> Result<Reading> {
+pub(crate) fn read_and_report(workspace: &Workspace, file: &Path) -> Result<Reading> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read the policy {}", file.display()))?;
-    let reading = read(&text);
+    let (reading, shown) = (read(&text), workspace.shown(file));
     for diagnostic in &reading.diagnostics {
-        eprintln!("{}", render(file, diagnostic, reading.places.line(diagnostic.place.line)));
+        eprintln!("{}", render(&shown, diagnostic, reading.places.line(diagnostic.place.line)));
     }
-    let count = |level| reading.diagnostics.iter().filter(|d| d.level == level).count();
-    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
-    match &reading.policy {
-        Some(policy) if errors == 0 => println!(
-            "{} {}: {}, {}{}",
-            style("✔").green(),
-            file.display(),
-            counted(policy.classes.len(), "class", "classes"),
-            counted(policy.events.len(), "event", "events"),
-            if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning", "warnings")) }
-        ),
-        _ => eprintln!(
-            "{} {}: {}, {}",
-            style("✘").red(),
-            file.display(),
-            counted(errors, "error", "errors"),
-            counted(warnings, "warning", "warnings")
-        ),
+    let verdict = verdict(&shown, &reading);
+    match reading.has_errors() {
+        true => eprintln!("{verdict}"),
+        false => println!("{verdict}"),
     }
     Ok(reading)
+}
+
+/// What came of a policy, in one line.
+pub(crate) fn verdict(shown: &str, reading: &Reading) -> String {
+    let count = |level| reading.diagnostics.iter().filter(|d| d.level == level).count();
+    let (errors, warnings) = (count(Level::Error), counted(count(Level::Warning), "warning", "warnings"));
+    match &reading.policy {
+        Some(policy) if errors == 0 => format!(
+            "{} {shown}: {}, {}{}",
+            style("✔").green(),
+            counted(policy.classes.len(), "class", "classes"),
+            counted(policy.events.len(), "event", "events"),
+            if count(Level::Warning) == 0 { String::new() } else { format!(", {warnings}") }
+        ),
+        _ => format!("{} {shown}: {}, {warnings}", style("✘").red(), counted(errors, "error", "errors")),
+    }
 }
 
 fn policies(args: &Args, workspace: &Workspace) -> Result<Vec<PathBuf>> {
@@ -98,7 +100,7 @@ fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
-fn render(file: &Path, found: &Diagnostic, line: &str) -> String {
+fn render(shown: &str, found: &Diagnostic, line: &str) -> String {
     let level = match found.level {
         Level::Error => style("error").red().bold(),
         Level::Warning => style("warning").yellow().bold(),
@@ -107,11 +109,10 @@ fn render(file: &Path, found: &Diagnostic, line: &str) -> String {
     let bar = style("|").blue();
     let pointer = if place.pointer.is_empty() { String::new() } else { format!("  {}", style(&place.pointer).dim()) };
     format!(
-        "{level}[{}]: {}\n{gutter}{} {}:{}:{}{pointer}\n{gutter} {bar}\n{} {bar} {}\n{gutter} {bar} {}{}\n{gutter} = help: {}\n",
+        "{level}[{}]: {}\n{gutter}{} {shown}:{}:{}{pointer}\n{gutter} {bar}\n{} {bar} {}\n{gutter} {bar} {}{}\n{gutter} = help: {}\n",
         found.id,
         found.message,
         style("-->").blue(),
-        file.display(),
         place.line,
         place.column,
         style(place.line).blue(),

@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything this repository does to itself, one file per command.
 //!
-//! `dev` and `test` need nothing but rustup and Node 20.3 or newer: they install what they can by themselves
-//! and say plainly what they cannot (see [`setup`]).
+//! `dev` and `test` need nothing but rustup, a C linker and Node 20.18.1 or newer: they install what they can by
+//! themselves and say plainly what they cannot (see [`setup`]).
 
 mod bench;
 mod browser;
@@ -50,7 +50,7 @@ enum Task {
     Explain(explain::Args),
     /// Run a benchmark
     Bench(bench::Args),
-    /// Everything that must hold before a change is merged: format, lints, generated files, tests
+    /// What must hold beside the tests before a change is merged: format, lints, generated files, licences
     Ci(ci::Args),
     /// Install what building and testing need: the wasm targets, npm packages, a browser
     Setup(setup::Args),

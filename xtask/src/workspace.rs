@@ -43,6 +43,11 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// How a path is shown: from the root, where it is below it.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+
     /// Where intermediate files of the bundles live.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.target.join("tiercel").join(name)
