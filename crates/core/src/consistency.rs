@@ -116,7 +116,8 @@ impl Writes {
         let newest = digits(now + SKEW + 1, MOMENT);
         let is_form = (is_pending || token.starts_with('a')) && !marks.is_empty() && marks.len() % MARK == 0;
         let is_sound = is_form && is_base36(marks) && each(marks).all(|mark| mark < newest.as_str());
-        if !is_sound || self.marks.len() > MOST {
+        if !is_sound || self.marks.len() + marks.len() > MOST {
+            self.is_pending |= is_pending;
             self.marks = [&digits(now + SKEW, MOMENT), EVERYTHING].concat();
             return;
         }

@@ -43,7 +43,7 @@ use crate::exchange::{Received, receive};
 use crate::head::{RequestHead, Target};
 use crate::invalidation::{DomainEvent, Facts, Invalidation};
 use crate::key::{Namespace, Params};
-use crate::policy::{LeadsTo, Policy, QUERY, Query, ResourceClass, Scope};
+use crate::policy::{Authority, LeadsTo, Policy, QUERY, Query, ResourceClass, Scope};
 use crate::principal::{Credential, Principal};
 use crate::ruleset::Ruleset;
 use crate::time::Timestamp;
@@ -85,11 +85,18 @@ impl Engine {
         method == "GET" && self.class_of(method, &target.path).is_some_and(|c| self.tier().lifetimes(c).is_some())
     }
 
-    /// Whether the answer to a request depends on who asks, so that its credential must be verified first.
+    /// Whether the answer to a request depends on who asks, or what it makes untrue, so that its credential must be verified
+    /// first.
     #[must_use]
     pub fn asks_who(&self, method: &str, target: &Target) -> bool {
-        let user_scoped = self.class_of(method, &target.path).is_some_and(|c| c.scope == Scope::User);
-        user_scoped || self.0.event(method, &target.path).is_some()
+        let user_scoped = |method| self.class_of(method, &target.path).filter(|c| c.scope == Scope::User);
+        user_scoped(method).is_some()
+            || self.0.event(method, &target.path).is_some()
+            // RFC 9111 §4.4: where the origin rules, what is stored of the target belongs to whoever changes it. First of all
+            // whether it can rule here, so that a tier without such classes does not look for one.
+            || Authority::Origin.is_origin()
+                && !matches!(method, "GET" | "HEAD")
+                && user_scoped("GET").is_some_and(|c| c.authority.is_origin())
     }
 
     /// The class of a request.

@@ -20,9 +20,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use subjects::{ADVERSARIAL, Families, Subject, id, pair, subject};
 use support::{cases, get, user};
+use tiercel_core::engine::{Engine, Tier};
 use tiercel_core::exchange::{Found, Received, Resolved};
 use tiercel_core::invalidation::TagEpochs;
 use tiercel_core::key::Params;
+use tiercel_core::policy::Query;
 
 const PROPTEST_PAIRS: u32 = 20_000;
 /// On wasm32 the same code runs slowly, and in one thread.
@@ -180,6 +182,22 @@ proptest! {
         for name in [product.database(&subject.user), product.cache_prefix(&subject.user)] {
             prop_assert!(name.len() <= 512 && name.bytes().all(|b| b.is_ascii_graphic()), "{name}");
         }
+    }
+}
+
+/// Whatever a policy lists, and the checker refuses to: the parameter that is the user is who was verified.
+#[test]
+fn a_query_names_no_user() {
+    let text = r#"{ "name": "shop", "version": 1, "identity": { "cookie": "session", "algorithm": "HS256" }, "classes": { "orders": {
+        "match": ["GET /orders", "GET /orders/:userId"], "scope": "user", "key": "user:{userId}:orders",
+        "browser": "private, no-cache", "edge": { "ttl": "5m" }, "device": "never" } } }"#;
+    let mut policy = support::policy(text);
+    policy.classes[0].query = Query::Listed(vec!["userId".into()]);
+    let edge = Engine::new(policy, Tier::Edge);
+    for path in ["/orders", "/orders?userId=bob", "/orders?userId=", "/orders/alice", "/orders/alice?userId=bob"] {
+        let received = edge.receive(get(&format!("{ORIGIN}{path}")), user("alice"), NOW);
+        let Received::Lookup(lookup) = received else { panic!("{path}: {received:?}") };
+        assert_eq!(lookup.key().as_str(), "v1/user:alice:orders", "{path}");
     }
 }
 

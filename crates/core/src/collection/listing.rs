@@ -134,10 +134,13 @@ impl Parts {
         let from = reader.place();
         reader.object(|reader, written, at| {
             match (json::is_name(written, name), below.is_empty()) {
+                // Twice the same name, here or around it: which of them counts would be a guess.
+                (true, _) if self.object.is_some() => return None,
                 (true, false) => self.read(collection, below, reader)?,
-                // Twice the same name: which of them counts would be a guess.
-                (true, true) if self.object.replace(from..from).is_some() => return None,
-                (true, true) => reader.array(|reader| self.item(collection, reader))?,
+                (true, true) => {
+                    self.object = Some(from..from);
+                    reader.array(|reader| self.item(collection, reader))?;
+                }
                 (false, false) => {
                     reader.value()?;
                 }
@@ -323,6 +326,9 @@ mod tests {
             (r#"{"data":{"orders":null}}"#.into(), Err(Unlisted::Malformed)),
             (r#"{"data":{"orders":[],"orders":[]}}"#.into(), Err(Unlisted::Malformed)),
             (r#"{"data":{"orders":[]},"data":{"orders":[]}}"#.into(), Err(Unlisted::Malformed)),
+            (r#"{"data":{"orders":[]},"data":{"a":2}}"#.into(), Err(Unlisted::Malformed)),
+            (r#"{"data":{"a":2},"d\u0061ta":{"orders":[]}}"#.into(), Err(Unlisted::Malformed)),
+            (r#"{"data":{"orders":[]},"data":null}"#.into(), Err(Unlisted::Malformed)),
             (with(good) + "x", Err(Unlisted::Malformed)),
             (with(good)[..20].into(), Err(Unlisted::Malformed)),
             (with(r#"{"id":1,"score":1,"score":2}"#), Err(Unlisted::Malformed)),

@@ -200,12 +200,16 @@ fn too_many_names_are_all_of_them() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(token(&written(&carried(&[]), &names[..40], 0, true)).len(), 1 + LONGEST);
     assert_eq!(token(&written(&carried(&[]), &names, 0, true)), "a0mywpiww000000");
-    // However much comes, little is kept of it.
+    // However much comes, little is kept of it: but that a purge of it may not have been told yet.
     let (token, cookie) = (format!("b{}", "0mywpiww000001".repeat(40)), "tiercel-seen-1=; ".repeat(4_000));
-    for line in [vec![token.as_str(); 200].join(","), "x,".repeat(9_000)] {
-        let writes = carried(&[(CONSISTENCY, &line), ("cookie", &cookie)]);
-        assert!(writes.marks.len() <= MOST + LONGEST && writes.cookies.len() <= 2 * LONGEST);
+    let marks: String = (0..9_000).map(|name| text!["0mywpiww0", digits(name, DIGEST)]).collect();
+    for line in [text!["b", &marks], text!["a", &marks], vec![token.as_str(); 200].join(","), "x,".repeat(9_000)] {
+        let writes = carried(&[(CONSISTENCY, &line)]);
+        assert!(writes.marks.len() <= MOST, "{} bytes", writes.marks.len());
+        assert_eq!(writes.is_pending, line.starts_with('b'));
         assert!(is_hit(&line, "any", 0));
+        let writes = carried(&[(CONSISTENCY, &line), ("cookie", &cookie)]);
+        assert!(writes.marks.len() <= MOST && writes.cookies.len() <= 2 * LONGEST);
     }
 }
 

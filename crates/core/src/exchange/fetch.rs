@@ -462,14 +462,15 @@ fn perhaps_done(context: &Context<'_>) -> Option<Invalidation> {
     (!names.is_empty()).then_some(Invalidation { names, purge: Some(Purge::Soft), ..Invalidation::default() })
 }
 
-/// The key of a GET for this URL, where the origin's word rules.
+/// The key of a GET for this URL by whoever asks, where the origin's word rules.
 fn target_key(context: &Context<'_>, target: &Target) -> Option<String> {
     let class = context.rules.class("GET", &target.path)?.0;
     if !class.authority.is_origin() {
         return None;
     }
     let get = RequestHead { method: "GET".into(), target: target.clone(), fields: Fields::new() };
-    match receive::receive(context.rules, get, Credential::None, context.began) {
+    let credential = context.principal.clone().map_or(Credential::None, Credential::Verified);
+    match receive::receive(context.rules, get, credential, context.began) {
         super::Received::Lookup(lookup) => Some(lookup.key().name().to_owned()),
         _ => None,
     }

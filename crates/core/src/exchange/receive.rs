@@ -70,27 +70,28 @@ pub(crate) fn receive(
         return pass(context, PassReason::Upgrade);
     }
     let Some((class, pattern)) = found else { return pass(context, PassReason::NoClass) };
-    match params(&context, class, pattern, rejected) {
+    let turned = match params(&context, class, pattern, rejected) {
         Ok(params) => {
-            let key = CacheKey::new(rules.policy.version, &class.key, &params);
             context.params = params;
+            None
+        }
+        Err(turned) => Some(turned),
+    };
+    if class.scope == Scope::User {
+        // Last, so that nothing of the URL takes its place.
+        context.params.set(USER_ID, context.principal.as_ref().map(Principal::id));
+    }
+    match turned {
+        None => {
+            let key = CacheKey::new(rules.policy.version, &class.key, &context.params);
             match list::paging(&context, class) {
                 Ok(page) => context.page = page,
                 Err(text) => return Received::Refuse(deliver::refusal(&context, 400, "bad-page", &text)),
             }
             Received::Lookup(Lookup::new(context, class, key))
         }
-        Err(turned) => {
-            if class.scope == Scope::User {
-                context.params.set(USER_ID, context.principal.as_ref().map(Principal::id));
-            }
-            match turned {
-                Turned::Past(reason) => pass(context, reason),
-                Turned::Away(status, reason, text) => {
-                    Received::Refuse(deliver::refusal(&context, status, reason, text))
-                }
-            }
-        }
+        Some(Turned::Past(reason)) => pass(context, reason),
+        Some(Turned::Away(status, reason, text)) => Received::Refuse(deliver::refusal(&context, status, reason, text)),
     }
 }
 
@@ -116,7 +117,7 @@ impl From<PassReason> for Turned {
     }
 }
 
-/// What the request says of what is looked up, if anything may be.
+/// What the request says of what is looked up, if anything may be. Not yet whose it is.
 fn params(
     context: &Context<'_>,
     class: &ResourceClass,
@@ -147,7 +148,6 @@ fn params(
         if params.get(USER_ID).is_some_and(|owner| owner != principal.id()) {
             return Err(Turned::Away(403, "not-the-owner", "This path belongs to another user."));
         }
-        params.set(USER_ID, Some(principal.id()));
     }
     url_params(class, target, &mut params).ok_or(PassReason::AmbiguousQuery)?;
     Ok(params)

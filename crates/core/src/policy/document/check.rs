@@ -3,6 +3,7 @@
 mod device;
 mod limits;
 mod offline;
+mod parameters;
 
 use super::compile::covers;
 use super::model::{ClassDoc, Document};
@@ -50,6 +51,7 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Finding
     for (class, (name, doc)) in policy.classes.iter().zip(&document.classes) {
         let at = join("/classes", name);
         scope(class, doc, &at, policy, findings);
+        parameters::class(class, &at, policy, findings);
         key(class, &at, policy, findings);
         headers(class, doc, &at, findings);
         lifetimes(class, doc, &at, policy, findings);
@@ -344,6 +346,7 @@ fn events(document: &Document, policy: &Policy, findings: &mut Findings) {
                 );
             }
         }
+        parameters::event(event, &at, policy, findings);
         offline::event(event, doc, &at, policy, findings);
         if policy.identity.is_none()
             && event.edge.iter().chain(&event.device).any(|r| r.name.params().any(|p| p == USER_ID))
