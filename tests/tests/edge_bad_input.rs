@@ -182,6 +182,30 @@ fn odd_paths_store_nothing_under_a_wrong_key() {
     }
 }
 
+/// INPUT-PAST (docs/headers.md): what goes past the cache because of its form goes with its cookies, and comes back for
+/// nobody to keep, whatever the origin says and the class has for browsers.
+#[test]
+fn what_odd_requests_bring_is_kept_by_nobody() {
+    let world = world();
+    let long = format!("/assets/a?{}", "x".repeat(9_000));
+    for says in ["Cache-Control: private, no-store", "Cache-Control: public, max-age=600", "Set-Cookie: a=1"] {
+        let fields = [says, "CDN-Cache-Control: max-age=600", "Cloudflare-CDN-Cache-Control: max-age=600"];
+        world.origin.answer(Reply::new(200, &fields, "hers"));
+        for (path, reason) in [
+            ("/assets/..%2fapi%2fprofile%2fme", "ambiguous-path"),
+            ("/api/ratings/x%5c..%5cme", "ambiguous-path"),
+            (&long, "too-long"),
+        ] {
+            let got = world.send("GET", path, &["Cookie: session=hers"]);
+            assert!(got.status == 200 && got.cache().contains(reason), "{says}: {path}: {got:?}");
+            let sent = world.origin.take_log().pop().expect("it was asked");
+            assert_eq!(sent.fields.get("cookie"), Some("session=hers"), "{path}");
+            let said: Vec<_> = got.fields.iter().filter(|(name, _)| name.ends_with("cache-control")).collect();
+            assert_eq!(said, [("cache-control", "no-store")], "{says}: {path}: {got:?}");
+        }
+    }
+}
+
 /// INPUT-OWNER: another user's path stays another user's, however it is spelt.
 #[test]
 fn odd_owners() {

@@ -39,7 +39,7 @@ pub enum Counter {
     OriginStale,
     /// Stored, because the origin said when it was asked that it may not answer for this user any more.
     OriginFallback,
-    /// Nothing was stored.
+    /// Nothing was stored, or nothing that can be trusted.
     Miss,
     /// What was stored was stale, and has changed.
     Expired,
@@ -51,7 +51,7 @@ pub enum Counter {
     Error,
     /// Passed on, not looked up.
     Bypass,
-    /// Refused without asking.
+    /// Refused, or answered by the cache itself, without asking.
     Refused,
     /// What was refreshed behind a stale answer had changed.
     Refreshed,
@@ -73,14 +73,16 @@ impl Counter {
         let CacheStatus { hit, fwd, fwd_status, collapsed, detail, .. } = status;
         let is_error = head.status >= 500;
         match (served, fwd) {
-            (Served::Failed, _) if is_error => Self::Error,
+            // Where nothing went forward, the word is the cache's own.
+            (Served::Failed, Some(_)) if is_error => Self::Error,
             (Served::Failed, _) => Self::Refused,
             // Who waited for another request has asked nobody.
             _ if *hit || *collapsed => Self::found(*served, timing.has(Phase::Store)),
             (Served::Stale | Served::Offline, _) => Self::OriginStale,
             (Served::Fallback(_), _) => Self::OriginFallback,
             _ if is_error => Self::Error,
-            (_, Some(Forward::Bypass | Forward::Method)) => Self::Bypass,
+            // A user's entry that cannot be trusted was looked for all the same.
+            (_, Some(Forward::Bypass | Forward::Method)) if *detail != Some("epochs-unreadable") => Self::Bypass,
             _ if matches!(detail, Some("purged" | "soft-purged" | "written-since")) => Self::Purged,
             _ if *fwd_status == Some(304) => Self::Validated,
             (_, Some(Forward::Stale)) => Self::Expired,
@@ -199,9 +201,15 @@ mod tests {
             (200, validated.because("soft-purged"), Served::Fresh, &asked, Counter::Purged),
             (503, forward(Forward::UriMiss), Served::Fresh, &asked, Counter::Error),
             (502, forward(Forward::Stale).because("network-failure"), Served::Failed, &asked, Counter::Error),
-            (504, CacheStatus::default().because("only-if-cached"), Served::Failed, &asked, Counter::Error),
+            (504, forward(Forward::UriMiss).because("timeout"), Served::Failed, &asked, Counter::Error),
+            // The cache's own word: nobody was asked.
+            (504, CacheStatus::default().because("only-if-cached"), Served::Failed, &store, Counter::Refused),
             (401, CacheStatus::default().because("no-credential"), Served::Failed, &memory, Counter::Refused),
             (200, forward(Forward::Bypass), Served::Fresh, &asked, Counter::Bypass),
+            (200, forward(Forward::Bypass).because("never-stored"), Served::Fresh, &asked, Counter::Bypass),
+            // It was looked up, and is stored; it cannot be trusted while the purges are unreadable.
+            (200, forward(Forward::Bypass).because("epochs-unreadable"), Served::Fresh, &asked, Counter::Miss),
+            (503, forward(Forward::Bypass).because("epochs-unreadable"), Served::Fresh, &asked, Counter::Error),
             (201, forward(Forward::Method), Served::Fresh, &asked, Counter::Bypass),
             (500, forward(Forward::Method), Served::Fresh, &asked, Counter::Error),
         ];

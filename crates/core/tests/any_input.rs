@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use support::{Cache, HTTP, VIDEOMI, cases, engine, user};
 use tiercel_core::engine::{Engine, Tier};
-use tiercel_core::exchange::{FetchFailure, Found, Outcome, Received, Resolved, StoreAction};
+use tiercel_core::exchange::{Body, Delivery, FetchFailure, Found, Outcome, Received, Resolved, StoreAction};
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::invalidation::{Epoch, Facts, Purge, TagEpochs};
@@ -194,6 +194,10 @@ proptest! {
             prop_assert!(!name.starts_with("x-tiercel-") && name != "cache-tag", "{name} went out");
         }
         prop_assert!(conclusion.delivery.head.fields.has("cache-status"));
+        if which == 0 && matches!(method.as_str(), "GET" | "HEAD") {
+            let said = answer.as_ref().filter(|_| conclusion.delivery.body == Body::Fetched).map(|answer| &answer.fields);
+            prop_assert!(is_kept_by_nobody(engine, &conclusion.delivery, said), "INPUT-11: {:?}", conclusion.delivery);
+        }
         let (StoreAction::Put(plan) | StoreAction::Freshen(plan)) = &conclusion.store else { return Ok(()) };
         // RFC 9111 §4.3.5: an answer to HEAD may freshen what is stored, and no more.
         prop_assert!(method == "GET" || matches!(conclusion.store, StoreAction::Freshen(_)), "{method} was stored");
@@ -278,6 +282,24 @@ proptest! {
         prop_assert_eq!(reading.policy.is_none(), reading.has_errors());
         prop_assert!(reading.diagnostics.iter().all(|d| d.place.line >= 1 && d.place.column >= 1), "{:?}", reading.diagnostics);
     }
+}
+
+/// INPUT-11: what a delivery of the edge's must be that sets a cookie, or is selected by what no key holds; or that the
+/// origin `said` no cache may keep. What no class covers, and its like, is the origin's to rule.
+fn is_kept_by_nobody(engine: &Engine, delivery: &Delivery, said: Option<&Fields>) -> bool {
+    let class = delivery.class.and_then(|at| engine.policy().classes.get(usize::from(at)));
+    if class.is_none_or(|class| class.browser.is_none()) {
+        return true;
+    }
+    let fields = &delivery.head.fields;
+    let is_for_one = fields.has("set-cookie") || fields.tokens("vary").iter().any(|name| name == "*");
+    let is_refused = said.is_some_and(|said| {
+        let mut lines = said.iter().filter(|(name, _)| matches!(*name, "cache-control" | "cdn-cache-control"));
+        lines.any(|(_, line)| line.contains("no-store"))
+    });
+    let is_kept = !fields.all("cache-control").any(|line| line.contains("no-store"));
+    let is_overruled = fields.iter().any(|(name, line)| name == "cdn-cache-control" && line != "no-store");
+    !(is_for_one || is_refused) || !(is_kept || is_overruled)
 }
 
 fn lookup_again<'e>(engine: &'e Engine, url: &str, id: &str, now: Timestamp) -> tiercel_core::exchange::Lookup<'e> {

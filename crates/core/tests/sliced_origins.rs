@@ -68,7 +68,7 @@ fn what_cannot_be_cut() {
     const CUT: Comes = ("0-65535 65536-131071 131072-132071", "0 1 2 head");
     const WHOLE: Comes = ("0-65535 -", "whole");
     const NOT: Comes = ("0-65535 -", "");
-    let cases: [(&str, &[&str], Edit, Comes); 22] = [
+    let cases: [(&str, &[&str], Edit, Comes); 23] = [
         ("a strong tag", &[TAG], honest, CUT),
         ("a date that tells", &[OLD], honest, CUT),
         ("a date of this second", &[NOW], honest, WHOLE),
@@ -90,6 +90,7 @@ fn what_cannot_be_cut() {
         ("a cookie", &[TAG, "Set-Cookie: a=1"], honest, NOT),
         ("no-store", &[TAG, "Cache-Control: no-store"], honest, NOT),
         ("private", &[TAG, "Cache-Control: private"], honest, NOT),
+        ("private, to CDNs", &[TAG, "CDN-Cache-Control: private"], honest, NOT),
         ("Vary: *", &[TAG, "Vary: *"], honest, NOT),
     ];
     for (name, lines, edit, (asked, kept)) in cases {
@@ -122,7 +123,7 @@ enum Ends {
 fn what_comes_in_the_middle() {
     use Ends::{Changed, Fails, Whole};
     // What is stored then: the slices that came.
-    let cases: [(&str, Edit, Ends, &str); 24] = [
+    let cases: [(&str, Edit, Ends, &str); 25] = [
         ("honest", honest, Whole, "0 1 2 head"),
         ("412", |reply| instead(reply, 412), Changed, "0"),
         ("404", |reply| instead(reply, 404), Changed, "0"),
@@ -152,6 +153,12 @@ fn what_comes_in_the_middle() {
         ("a cookie", |reply| reply.head.fields.append("set-cookie", "a=1"), Whole, "0 2 head"),
         ("no-store", |reply| reply.head.fields.append("cache-control", "no-store"), Whole, "0 2 head"),
         ("private", |reply| reply.head.fields.append("cache-control", "private"), Whole, "0 2 head"),
+        (
+            "private, to CDNs",
+            |reply| reply.head.fields.append("cdn-cache-control", "max-age=60, private"),
+            Whole,
+            "0 2 head",
+        ),
     ];
     for (name, edit, ends, kept) in cases {
         let mut edge = edge(&[TAG]);

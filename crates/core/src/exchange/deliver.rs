@@ -9,11 +9,11 @@ use crate::field::cache_control::CacheControl;
 use crate::field::cache_groups::{self, CACHE_GROUPS};
 use crate::field::cache_status::CacheStatus;
 use crate::field::range::{ByteRange, RangeAnswer};
-use crate::field::targeted::CDN_CACHE_CONTROL;
+use crate::field::targeted::{self, CDN_CACHE_CONTROL};
 use crate::head::ResponseHead;
 use crate::policy::{ResourceClass, Scope};
 use crate::principal::{CredentialSource, Principal};
-use crate::semantics::{condition, freshness};
+use crate::semantics::{condition, freshness, storable};
 use crate::text;
 use crate::tier::Tier;
 use crate::time::Timestamp;
@@ -111,8 +111,8 @@ fn cut(mut whole: Sliced, selected: Selected) -> Body {
 }
 
 /// An answer of a request that was not looked up.
-pub(super) fn passed(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus) -> Delivery {
-    dress(context, &mut head, Trust::Policy);
+pub(super) fn passed(context: &Context<'_>, mut head: ResponseHead, status: CacheStatus, trust: Trust) -> Delivery {
+    dress(context, &mut head, trust);
     close(context, head, Body::Fetched, status, Served::Fresh)
 }
 
@@ -227,7 +227,7 @@ fn select(
             for name in ["content-length", "content-type", "content-encoding", "cache-tags", CACHE_GROUPS] {
                 head.fields.remove(name);
             }
-            head.fields.set("cache-control", "no-store");
+            no_store(&mut head.fields);
             head.fields.set("content-range", text!["bytes */", complete]);
             Selected::Nothing
         }
@@ -258,7 +258,8 @@ fn multipart(head: &mut ResponseHead, parts: &[ByteRange], complete: u64, now: T
 pub(super) enum Trust {
     /// It does.
     Policy,
-    /// The answer was refused for the store because of what it may hold; nobody else shall keep it either.
+    /// The answer was refused for the store because of what it may hold, or was asked for past it, with the client's
+    /// credentials; nobody else shall keep it either.
     Nobody,
 }
 
@@ -329,8 +330,16 @@ fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut Respon
     let good = matches!(head.status, 200..=299 | 304);
     let keeps_nothing = CacheControl::parse(browser).no_store;
     let known = class.scope == Scope::Public || context.principal.is_some();
-    let trusted = known && trust == Trust::Policy;
-    if keeps_nothing || (good && trusted && context.is_read()) {
+    // Judged here, because another reason may have come first, or the answer was never judged. Of a mutation's the origin's
+    // word goes out.
+    let is_read = context.is_read();
+    let is_for_one = || is_read && storable::judge_fields(class.scope, &head.fields).is_err();
+    let trusted = known && trust == Trust::Policy && !is_for_one();
+    if keeps_nothing || !good || !trusted {
+        // An error is no copy of the resource, and what may be anybody's must not be kept at all.
+        no_store(&mut head.fields);
+    }
+    if keeps_nothing || (good && trusted && is_read) {
         for name in ["expires", "pragma"] {
             head.fields.remove(name);
         }
@@ -338,9 +347,6 @@ fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut Respon
         for (name, value) in &class.headers {
             head.fields.set(name, value.as_str());
         }
-    } else if !good || !trusted {
-        // An error is no copy of the resource, and what may be anybody's must not be kept at all.
-        head.fields.set("cache-control", "no-store");
     }
     if class.scope == Scope::User {
         let mut vary = head.fields.tokens("vary");
@@ -350,9 +356,21 @@ fn policy_fields(context: &Context<'_>, class: &ResourceClass, head: &mut Respon
         let all: Vec<String> = named.into_iter().flatten().map(str::to_owned).chain(vary).collect();
         head.fields.set("vary", all.join(", "));
         if !keeps_nothing {
+            untarget(&mut head.fields);
             head.fields.set(CDN_CACHE_CONTROL, "no-store");
         }
     }
+}
+
+/// Nobody may keep it.
+fn no_store(fields: &mut Fields) {
+    untarget(fields);
+    fields.set("cache-control", "no-store");
+}
+
+/// Takes away what the origin says to CDNs: it would overrule `Cache-Control` there (RFC 9213 §2.2).
+fn untarget(fields: &mut Fields) {
+    fields.retain(|name, _| !targeted::is_targeted(name));
 }
 
 /// `Cache-Tags` and `Cache-Groups`: the class's own names. Those that the origin gave stay in `Cache-Groups`.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::deliver::Trust;
 use super::entry::{self, StoredEntry};
-use super::fill::{Fill, List};
+use super::fill::{self, Fill, List};
 use super::receive::{self, normalised_query};
 use super::{
     Conclusion, Context, Delivery, FetchFailure, Lookup, Outcome, PutPlan, StoreAction, deliver, list, sliced, unkeyed,
@@ -70,6 +71,12 @@ impl PassReason {
             Self::Upgrade => "upgrade",
             Self::Precondition => "precondition",
         }
+    }
+
+    /// Whether the origin may understand another request than its class is for. It goes on as it came, with the client's
+    /// credentials, so that nobody else may keep the answer.
+    const fn is_doubt(self) -> bool {
+        matches!(self, Self::AmbiguousPath | Self::AmbiguousQuery | Self::TooLong | Self::Upgrade)
     }
 }
 
@@ -342,6 +349,11 @@ impl<'e> Fetch<'e> {
                 Conclusion { delivery, store: StoreAction::Keep, invalidation: perhaps_done(&context) }
             }
             (Mode::Fill(fill), Outcome::Failed(failure)) => fill.failed(&context, failure, None, epochs, now),
+            (Mode::Fill(fill), Outcome::Response(head))
+                if fill::names_another(&fill::own_tags(&context, fill.class), &head.fields) =>
+            {
+                keep(deliver::another_user(&context))
+            }
             (Mode::Fill(fill), Outcome::Response(head)) => match slice.filter(|_| head.status == 206) {
                 Some(wanted) => fill.answered_in_slices(&context, &head, wanted, epochs, now),
                 None => fill.answered(&context, head, part, epochs, now),
@@ -421,7 +433,8 @@ fn passed(context: &Context<'_>, reason: PassReason, head: ResponseHead, facts: 
         _ => CacheStatus::forward(fwd).because(reason.token()),
     };
     let mut invalidation = invalidation(context, &head, facts);
-    let mut delivery = deliver::passed(context, head, status);
+    let trust = if reason.is_doubt() { Trust::Nobody } else { Trust::Policy };
+    let mut delivery = deliver::passed(context, head, status, trust);
     if let Some(names) = invalidation.as_ref().map(|i| &i.names).filter(|n| !n.is_empty()) {
         delivery.head.fields.set(CACHE_GROUP_INVALIDATION, cache_groups::write(names.iter().map(String::as_str)));
     }

@@ -60,9 +60,6 @@ impl Fill<'_> {
         epochs: &TagEpochs,
         now: Timestamp,
     ) -> Conclusion {
-        if names_another_user(context, self.class, &head) {
-            return keep(deliver::another_user(context));
-        }
         let asked = |(entry, _): &&(Arc<StoredEntry>, Freshness)| validate::has_validator(&entry.head.fields);
         if head.status == 304
             && let Some((entry, _)) = self.entry.as_ref().filter(asked)
@@ -356,14 +353,21 @@ impl Fill<'_> {
     }
 }
 
-/// Whether an answer for a user-scoped class says that it is for someone else than the device's user: the page of
-/// one user asks with a cookie, and another tab may have signed in as another. The edge names the user in
-/// `Cache-Groups`, by the class's own tags.
-fn names_another_user(context: &Context<'_>, class: &ResourceClass, head: &ResponseHead) -> bool {
+/// On a device, the tags of a user-scoped class that name its user.
+pub(super) fn own_tags(context: &Context<'_>, class: &ResourceClass) -> Vec<String> {
     if context.rules.tier.is_shared() || class.scope != Scope::User {
+        return Vec::new();
+    }
+    let own = class.tags.iter().filter(|tag| tag.params().any(|p| p == USER_ID));
+    own.filter_map(|tag| tag.render_tag(&context.params)).collect()
+}
+
+/// Whether an answer says that it is for someone else than the user of these tags: the page of one user asks with a cookie,
+/// and another tab may have signed in as another. The edge names the user in `Cache-Groups`, by the class's own tags.
+pub(super) fn names_another(own: &[String], fields: &Fields) -> bool {
+    if own.is_empty() {
         return false;
     }
-    let groups = cache_groups::parse(&head.fields, cache_groups::CACHE_GROUPS);
-    let mut own = class.tags.iter().filter(|tag| tag.params().any(|p| p == USER_ID));
-    !groups.is_empty() && own.any(|tag| tag.render_tag(&context.params).is_some_and(|tag| !groups.contains(&tag)))
+    let groups = cache_groups::parse(fields, cache_groups::CACHE_GROUPS);
+    !groups.is_empty() && own.iter().any(|tag| !groups.contains(tag))
 }

@@ -6,7 +6,7 @@
 
 use super::entry;
 use super::fetch::OriginRequest;
-use super::{Context, Found, PutPlan};
+use super::{Context, Found, PutPlan, fill};
 use crate::consistency::Writes;
 use crate::field::etag::EntityTag;
 use crate::field::range::{self, ByteRange};
@@ -49,6 +49,8 @@ pub struct Sliced {
     tells_browsers: bool,
     retention: DeltaSeconds,
     tags: Vec<String>,
+    /// On a device: those of the tags that name the class's user.
+    own_tags: Vec<String>,
     writes: Writes,
 }
 
@@ -64,7 +66,7 @@ enum Version {
 pub enum SliceFailure {
     /// The origin has another version by now: [`Sliced::head_key`] must be removed, and this body cannot be finished.
     Changed,
-    /// The origin failed. It may answer when asked again.
+    /// The origin failed, or answered another user than the device's. It may answer when asked again.
     Failed,
 }
 
@@ -180,6 +182,10 @@ impl Sliced {
         now: Timestamp,
     ) -> Result<Option<PutPlan>, SliceFailure> {
         let wanted = self.slicing.range(index);
+        if fill::names_another(&self.own_tags, &head.fields) {
+            // What is stored is as good as before.
+            return Err(SliceFailure::Failed);
+        }
         match head.status {
             206 => {}
             // What may be another time (RFC 9110 §15.5.9, §15.6; RFC 6585 §4; RFC 8470 §5.2).
@@ -343,6 +349,7 @@ impl Whole<'_> {
             tells_browsers: !context.rules.tier.is_shared() && storable::tells_browsers(class),
             retention: context.rules.lifetimes(class).retention(),
             tags: self.tags,
+            own_tags: fill::own_tags(context, class),
             writes: context.writes.clone(),
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! ABNF: `Cache-Control = #cache-directive`, `cache-directive = token [ "=" ( token / quoted-string ) ]`
 
-use super::{Fields, split_list};
+use super::{Fields, split_list, targeted};
 use crate::text;
 use crate::time::DeltaSeconds;
 
@@ -74,6 +74,17 @@ impl CacheControl {
     pub fn of(fields: &Fields) -> Self {
         let mut cc = Self::default();
         for line in fields.all("cache-control") {
+            cc.read(line);
+        }
+        cc
+    }
+
+    /// Reads every line that any cache is told, targeted or not (RFC 9213), as if all stood in `Cache-Control`: for what is
+    /// not to be, whoever it is said to.
+    #[must_use]
+    pub fn of_any(fields: &Fields) -> Self {
+        let mut cc = Self::default();
+        for (_, line) in fields.iter().filter(|(name, _)| *name == "cache-control" || targeted::is_targeted(name)) {
             cc.read(line);
         }
         cc

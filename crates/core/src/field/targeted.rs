@@ -17,6 +17,12 @@ pub fn effective(fields: &Fields) -> CacheControl {
     targeted(fields).unwrap_or_else(|| CacheControl::of(fields))
 }
 
+/// Whether a field of this name (lower case) speaks to CDNs: to all, or to one company's (`Cloudflare-CDN-Cache-Control`).
+#[must_use]
+pub fn is_targeted(name: &str) -> bool {
+    name.ends_with(CDN_CACHE_CONTROL)
+}
+
 fn targeted(fields: &Fields) -> Option<CacheControl> {
     let mut cc = CacheControl { targeted: true, ..CacheControl::default() };
     let mut empty = true;

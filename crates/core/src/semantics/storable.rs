@@ -140,11 +140,20 @@ pub fn judge_stored(
 /// # Errors
 /// The reason why it must not be stored.
 pub fn judge_slice(scope: Scope, shared: bool, tells_browsers: bool, part: &Fields) -> Result<(), NoStoreReason> {
-    is_for_all(part)?;
     match shared {
-        true => may_be_kept(scope, &CacheControl::of(part)),
-        false => past_the_edge(tells_browsers, part),
+        true => judge_fields(scope, part),
+        false => is_for_all(part).and_then(|()| past_the_edge(tells_browsers, part)),
     }
+}
+
+/// Judges what an answer says for a class of this scope where the policy rules, whatever else speaks against storing it:
+/// whether anybody may keep it beside the client who asked.
+///
+/// # Errors
+/// The reason why nobody may.
+pub fn judge_fields(scope: Scope, fields: &Fields) -> Result<(), NoStoreReason> {
+    is_for_all(fields)?;
+    may_be_kept(scope, fields)
 }
 
 /// Whether the class tells every browser `no-store`.
@@ -168,7 +177,7 @@ fn by_policy(class: &ResourceClass, response: &ResponseHead, shared: bool) -> Re
     if !shared {
         return past_the_edge(tells_browsers(class), &response.fields);
     }
-    may_be_kept(class.scope, &CacheControl::of(&response.fields))
+    may_be_kept(class.scope, &response.fields)
 }
 
 /// An answer that makes a cookie, or is selected by what no key can hold, is meant for one client.
@@ -182,8 +191,9 @@ fn is_for_all(fields: &Fields) -> Result<(), NoStoreReason> {
     Ok(())
 }
 
-/// What an origin says against keeping, where the policy is for it.
-fn may_be_kept(scope: Scope, cc: &CacheControl) -> Result<(), NoStoreReason> {
+/// What an origin says against keeping, to whatever cache, where the policy is for it.
+fn may_be_kept(scope: Scope, fields: &Fields) -> Result<(), NoStoreReason> {
+    let cc = CacheControl::of_any(fields);
     if cc.no_store {
         return Err(NoStoreReason::ResponseNoStore);
     }
