@@ -8,6 +8,10 @@ import { built, until } from "./harness.mjs";
 import { ROOT } from "./sdk-package.mjs";
 import { HOUR, World, databases, later, open, send } from "./sdk-world.mjs";
 
+/** What `react` stands for: the newest, or `?react=18` behind this file's name. */
+const old = new URL(import.meta.url).searchParams.get("react");
+const packageOf = (name) => path.join(ROOT, "node_modules", old ? `${name}-${old}` : name);
+
 const VIDEOS = "/api/upload/user/a?category=videos";
 const IMAGES = "/api/upload/user/a?category=images";
 
@@ -16,17 +20,18 @@ const FIXTURE = `
   import * as React from "react";
   import { createRoot, hydrateRoot } from "react-dom/client";
   import { flushSync } from "react-dom";
-  import { renderToString } from "react-dom/server";
+  import { renderToString } from "react-dom/server.browser";
   import * as hooks from "@tiercel/sdk/react";
 
   const root = createRoot(document.body.appendChild(document.createElement("main")));
   /** What each component rendered last, and how often, by its name. */
   const seen = {};
   const renders = {};
+  let onServer = false;
   /** A component that shows what \`use\` gives. */
   function Shown({ name, use }) {
     const given = use(hooks);
-    React.useLayoutEffect(() => {
+    if (!onServer) React.useLayoutEffect(() => {
       seen[name] = given;
       renders[name] = (renders[name] ?? 0) + 1;
     });
@@ -46,14 +51,16 @@ const FIXTURE = `
   /** Takes over what a server has rendered, where there is no cache. Gives that, and fails where React had to mend it. */
   async function hydrate(client, uses) {
     const main = document.body.appendChild(document.createElement("main"));
+    onServer = true;
     const html = (main.innerHTML = renderToString(treeOf(null, uses)));
+    onServer = false;
     await new Promise((done, failed) => {
       const Hydrated = () => (React.useEffect(() => done(), []), treeOf(client, uses));
       hydrateRoot(main, React.createElement(Hydrated), { onRecoverableError: failed });
     });
     return html;
   }
-  Object.assign(globalThis, { React, hooks, seen, renders, show, hydrate, leave: () => flushSync(() => root.render(null)) });
+  Object.assign(globalThis, { React, seen, renders, show, hydrate, leave: () => flushSync(() => root.render(null)) });
 `;
 
 let world, script;
@@ -61,7 +68,7 @@ before(async () => {
   world = await World.start();
   const { outputFiles } = await build({
     stdin: { contents: FIXTURE, resolveDir: ROOT },
-    alias: { "@tiercel/sdk/react": built("sdk/react.js"), react: path.join(ROOT, "node_modules/react") },
+    alias: { "@tiercel/sdk/react": built("sdk/react.js"), react: packageOf("react"), "react-dom": packageOf("react-dom") },
     bundle: true,
     write: false,
     format: "iife",
@@ -429,6 +436,25 @@ test("useMutation: it is pending, shows at once, and an error is taken back and 
   assert.equal(await page.evaluate(async () => (await removing).status), 200);
   await until(async () => String(await pending()) === "false,", "it is done");
   await shows(page, { version: 2, error: undefined });
+});
+
+test("the inspector is given the cache: by a ref, and where React sets properties of elements, as one", async () => {
+  const page = await reactPage();
+  await page.evaluate(async () => {
+    await import("/sdk/inspector.js");
+    const byRef = ({ useTiercel }) => {
+      const client = useTiercel();
+      const element = React.useRef(null);
+      React.useEffect(() => {
+        element.current.client = client;
+      }, [client]);
+      return { data: React.createElement("tiercel-inspector", { ref: element }) };
+    };
+    show(cache, { byRef, direct: ({ useTiercel }) => ({ data: React.createElement("tiercel-inspector", { client: useTiercel() }) }) });
+  });
+  const given = () => page.evaluate(() => ["byRef", "direct"].map((name) => document.querySelector(`#${name} tiercel-inspector`).client === cache));
+  await until(async () => (await given())[0], "it has the cache");
+  assert.deepEqual(await given(), [true, !old]);
 });
 
 test("useLocal: a value that every tab shows", async () => {

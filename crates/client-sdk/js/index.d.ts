@@ -83,7 +83,8 @@ export interface GetOptions<T> {
 
 /**
  * A change that is shown before the origin has confirmed it. `update` makes the new data of a copy of the old; it may be
- * called again, on newer data: what is there already must not come twice.
+ * called again, on newer data: what is there already must not come twice. It is not called for a class that the SDK does not
+ * store, or one of scope `user` while nobody is signed in.
  */
 export type OptimisticChange = {
   [C in ClassName]: { class: C; update: (data: DataOf<C>) => DataOf<C> } & ({} extends Params<C> ? { params?: Params<C> } : { params: Params<C> });

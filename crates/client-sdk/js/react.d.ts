@@ -79,6 +79,7 @@ declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
       "tiercel-inspector": {
+        /** React 19 sets it; before, it is set by `ref`. */
         client?: Tiercel | null;
         hidden?: boolean;
         theme?: "dark" | "light";
