@@ -23,10 +23,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
-  if (request.method !== "GET") {
-    if (!isBroken()) change(event);
-    return;
-  }
+  if (request.method !== "GET") return change(event);
   if (isFile(url) && !request.headers.has("range")) return event.respondWith(file(event, url.pathname));
   if (!covers(url)) {
     if (isPage(request, url)) event.respondWith(page(event));
@@ -68,8 +65,7 @@ const messages = {
   },
   "tiercel:purge": ({ names }, _, to) => run(`purge\0${names.join("\n")}`, to),
   "tiercel:counters": (_, client, to) => run(`counters\0${client}`, to),
-  "tiercel:logout": ({ user }, client, { event, done }) =>
-    run(`logout\0${client}\0${typeof user === "string" ? user : ""}`, { event }).then(() => done()),
+  "tiercel:logout": ({ user }, client, to) => run(`logout\0${client}\0${typeof user === "string" ? user : ""}`, to),
   "tiercel:replay": (_, client, { event, done }) => run(`replay\0${client}\0`, { event }).then(() => done()),
   "tiercel:opened": ({ scope }, client, { event }) => run(`opened\0${client}\0${scope}`, { event }),
   async "tiercel:warm"({ urls }, client, { event, done }) {
