@@ -241,4 +241,25 @@ describe("faults of the device", { timeout: 240_000 }, () => {
       assert.equal(await page.evaluate(() => globalThis.confirmed), undefined);
     });
   });
+
+  test("an entry that should have made room and stayed is still purged", async () => {
+    await works();
+    const worker = await workerOf(page);
+    await worker.evaluate(() => {
+      const { put, delete: remove } = Cache.prototype;
+      Cache.prototype.put = function (request, response) {
+        return `${request}`.includes("f2") ? Promise.reject(new DOMException("full", "QuotaExceededError")) : put.call(this, request, response);
+      };
+      Cache.prototype.delete = () => {
+        Cache.prototype.delete = remove;
+        self.isRefused = true;
+        return Promise.reject(new Error("refused"));
+      };
+    });
+    await get(page, THUMBNAIL.replace("f1", "f2"));
+    await until(() => worker.evaluate(() => self.isRefused), "it could not be removed");
+    assert.equal((await entries(page)).length, 1);
+    assert.deepEqual(await tell(page, { type: "tiercel:purge", names: ["file:f1"] }), { ok: true });
+    assert.deepEqual(await entries(page), []);
+  });
 });
