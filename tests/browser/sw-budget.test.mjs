@@ -179,6 +179,27 @@ describe("budget, index and counters", { timeout: 240_000 }, () => {
     assert.deepEqual((await kept("thumbnail")).names, []);
   });
 
+  test("an entry that could not be replaced by one with other tags is still purged", async () => {
+    const path = thumbnail("t");
+    const grouped = { "content-type": "text/plain", "content-length": 1000 };
+    answers[path] = (response) => response.writeHead(200, { ...grouped, "cache-groups": '"old"' }).end("x".repeat(1000));
+    await store(path, "thumbnail", "file:t:");
+    await written("thumbnail", "file:t:");
+    await tell(page, { type: "test:clock", ahead: 8 * DAY });
+    answers[path] = (response) => {
+      response.writeHead(200, { ...grouped, "cache-groups": '"new"' });
+      response.write("x", () => response.destroy());
+    };
+    await get(page, path);
+    await until(async () => !(await kept("thumbnail")).index.includes("file:t:"), "what is written tells nothing of it");
+    assert.deepEqual((await kept("thumbnail")).names, ["file:t:thumbnail:videos"]);
+    assert.deepEqual(await tell(page, { type: "tiercel:purge", names: ["file:t"] }), { ok: true });
+    assert.deepEqual((await kept("thumbnail")).names, []);
+    await stopWorkers(page);
+    await web.down();
+    assert.equal((await get(page, path)).status, 504);
+  });
+
   test("a broken index is made anew from what is there", async () => {
     for (const name of ["x1", "x2"]) await store(thumbnail(name), "thumbnail", `${name}:`);
     await written("thumbnail", "file:x2");

@@ -7,7 +7,7 @@ import { chromium, get, signedIn, site, stopWorkers, tell, until, workerOf } fro
 const THUMBNAIL = "/api/files/videos/f1/thumbnail";
 const PICTURE = "a picture of some length, so that a part of it can be told from the whole";
 
-describe("faults of the device", { timeout: 120_000 }, () => {
+describe("faults of the device", { timeout: 240_000 }, () => {
   let chrome, web, context, page;
   /** How the site answers the thumbnail. */
   let answer;
@@ -162,5 +162,104 @@ describe("faults of the device", { timeout: 120_000 }, () => {
     assert.equal((await get(page, THUMBNAIL)).headers["cache-status"], undefined);
     await stopWorkers(page);
     assert.match((await get(page, THUMBNAIL)).headers["cache-status"], /^tiercel-sw; hit/);
+  });
+
+  describe("the wasm crashes", () => {
+    /** The next `steps` steps of the wasm are taken, then so many instances crash at the next one, each in its turn. */
+    async function crashing(worker, steps, instances) {
+      await worker.evaluate((steps, instances) => {
+        self.crash = { steps, instances };
+      }, steps, instances);
+    }
+
+    /** A worker whose wasm can be made to crash, and that says what it has under way. */
+    async function fragile() {
+      await works();
+      await stopWorkers(page);
+      const worker = await workerOf(page);
+      await worker.evaluate(() => {
+        const { Instance } = WebAssembly;
+        WebAssembly.Instance = function (wasm) {
+          const { exports } = new Instance(wasm);
+          const step = (...words) => {
+            if (self.crash?.instances && !self.crash.steps--) {
+              self.crash = { steps: 0, instances: self.crash.instances - 1 };
+              throw new WebAssembly.RuntimeError("unreachable");
+            }
+            return exports.step(...words);
+          };
+          return { exports: { ...exports, step } };
+        };
+        const { waitUntil } = ExtendableEvent.prototype;
+        self.tasks = [];
+        ExtendableEvent.prototype.waitUntil = function (task) {
+          self.tasks.push(task);
+          return waitUntil.call(this, task);
+        };
+      });
+      assert.match((await get(page, THUMBNAIL)).headers["cache-status"], /^tiercel-sw; hit/);
+      return worker;
+    }
+
+    const hers = async () => (await page.evaluate(() => caches.keys())).filter((name) => name.startsWith("videomi_ada_"));
+    const logOut = () => tell(page, { type: "tiercel:logout", user: "ada" });
+
+    test("a logout after it has an instance of its own", async () => {
+      await crashing(await fragile(), 0, 1);
+      assert.equal((await get(page, THUMBNAIL)).headers["cache-status"], undefined, "it has crashed");
+      assert.deepEqual(await logOut(), { ok: true });
+      assert.deepEqual(await hers(), []);
+      assert.equal((await get(page, THUMBNAIL)).headers["cache-status"], undefined, "all else goes to the network");
+    });
+
+    test("a logout in the middle of it is done all the same", async () => {
+      await crashing(await fragile(), 1, 1);
+      assert.deepEqual(await logOut(), { ok: true });
+      assert.deepEqual(await hers(), []);
+    });
+
+    test("a logout that the page sends after it wipes as well", async () => {
+      await crashing(await fragile(), 0, 1);
+      await get(page, THUMBNAIL);
+      assert.equal(await page.evaluate(async () => (await fetch("/api/auth/logout", { method: "POST" })).status), 404);
+      assert.deepEqual(await hers(), []);
+    });
+
+    test("a logout that cannot be done is not confirmed", async () => {
+      const worker = await fragile();
+      await crashing(worker, 0, 9);
+      await page.evaluate(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = ({ data }) => (globalThis.confirmed = data);
+        navigator.serviceWorker.controller.postMessage({ type: "tiercel:logout", user: "ada" }, [port2]);
+      });
+      // What comes after it has been answered, and nothing is under way.
+      await tell(page, { type: "tiercel:claim" });
+      await worker.evaluate(() => Promise.allSettled(self.tasks).then(() => {}));
+      await tell(page, { type: "tiercel:claim" });
+      assert.notDeepEqual(await hers(), []);
+      assert.equal(await page.evaluate(() => globalThis.confirmed), undefined);
+    });
+  });
+
+  test("an entry that should have made room and stayed is still purged", async () => {
+    await works();
+    const worker = await workerOf(page);
+    await worker.evaluate(() => {
+      const { put, delete: remove } = Cache.prototype;
+      Cache.prototype.put = function (request, response) {
+        return `${request}`.includes("f2") ? Promise.reject(new DOMException("full", "QuotaExceededError")) : put.call(this, request, response);
+      };
+      Cache.prototype.delete = () => {
+        Cache.prototype.delete = remove;
+        self.isRefused = true;
+        return Promise.reject(new Error("refused"));
+      };
+    });
+    await get(page, THUMBNAIL.replace("f1", "f2"));
+    await until(() => worker.evaluate(() => self.isRefused), "it could not be removed");
+    assert.equal((await entries(page)).length, 1);
+    assert.deepEqual(await tell(page, { type: "tiercel:purge", names: ["file:f1"] }), { ok: true });
+    assert.deepEqual(await entries(page), []);
   });
 });

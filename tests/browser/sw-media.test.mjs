@@ -490,6 +490,17 @@ for (const { name, start, skip } of browsers) describe(`media in sw.js in ${name
     assert.deepEqual(left, []);
   });
 
+  test("of a film that the page had loaded without the worker one slice is fetched, and what comes after it whole", async () => {
+    origin.films.set("/assets/app.js", { ...version("app", 100), type: "text/javascript" });
+    // The second time the slice is at hand.
+    const urls = [FILM, FILM, "/assets/app.js"].map((path) => web.url + path);
+    assert.deepEqual(await tell(page, { type: "tiercel:warm", urls }), { ok: true });
+    assert.deepEqual(await kept(), { head: 0, 0: SLICE });
+    assert.deepEqual([origin.ranges(), origin.ranges("/assets/app.js")], [[`bytes=0-${SLICE - 1}`], [undefined]]);
+    await web.down();
+    assert.deepEqual([(await get(`bytes=0-${SLICE - 1}`)).status, (await get(undefined, { path: "/assets/app.js" })).size], [206, 100]);
+  });
+
   test("an audio element plays, seeks, and plays offline what it has heard", stopping, async () => {
     origin.films.set(FILM, { ...version("sound", 0), type: "audio/wav", bytes: wave(50) });
     const play = () => page.evaluate(async (url) => {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { chromium, get, stopWorkers, tell, until } from "./harness.mjs";
+import { readFile } from "node:fs/promises";
+import { built, chromium, get, stopWorkers, tell, until } from "./harness.mjs";
 import { caches, releases, update, visit, workers } from "./releases.mjs";
 
 describe("the precache of sw.js", { timeout: 120_000 }, () => {
@@ -118,18 +119,56 @@ describe("the precache of sw.js", { timeout: 120_000 }, () => {
     });
   }
 
+  const drop = () => page.evaluate(async () => {
+    for (const name of await caches.keys()) if (name.includes("precache")) await caches.delete(name);
+  });
+  /** How many of the app's files are stored. */
+  const kept = () => page.evaluate(async () => {
+    const name = (await caches.keys()).find((name) => name.includes("precache"));
+    return name ? (await (await caches.open(name)).keys()).length : 0;
+  });
+  const identify = () => tell(page, { type: "tiercel:identify", user: "ada" });
+
   test("with its cache deleted, the app comes from the network and is put back", async () => {
-    const [name] = (await caches(page)).filter((name) => name.includes("precache"));
-    await page.evaluate((name) => caches.delete(name), name);
+    await drop();
     await stop();
     web.requests.length = 0;
     assert.deepEqual([(await get(page, "/assets/style.css")).status, web.count("/assets/style.css")], [200, 1]);
-    await tell(page, { type: "tiercel:identify", user: "ada" });
-    const kept = () => page.evaluate(async (name) => (await (await caches.open(name)).keys()).length, name);
+    await identify();
     await until(async () => (await kept()) === 9, "the app is back");
     await web.down();
     await page.goto(web.url);
     assert.equal(await page.title(), "app 1");
+  });
+
+  test("with its cache deleted, a browser without a router puts the app back when one file of it is asked for", async () => {
+    const script = await readFile(built("lifecycle", "1", "sw.js"), "utf8");
+    web.answers["/sw.js"] = (_, response) =>
+      response.writeHead(200, { "content-type": "text/javascript" }).end(`delete InstallEvent.prototype.addRoutes;\n${script}`);
+    await update(page, "installed");
+    await page.evaluate(async () => {
+      const changed = new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+      (await navigator.serviceWorker.getRegistration()).waiting.postMessage({ type: "tiercel:activate" });
+      await changed;
+    });
+    await drop();
+    assert.equal((await get(page, "/assets/style.css")).status, 200);
+    await until(async () => (await kept()) === 9, "the app is back");
+  });
+
+  test("with its cache deleted and the network away, the app is put back when both are asked for again", async () => {
+    const other = await context.newPage();
+    await other.goto(web.url);
+    await drop();
+    await web.down();
+    // The shell is looked for, a file is asked for, and putting all of it back fails: nothing of that may pass for the app.
+    await assert.rejects(other.goto(`${web.url}/library`), /net::ERR/);
+    await assert.rejects(get(page, "/assets/style.css"), /Failed to fetch/);
+    await identify();
+    await web.up();
+    assert.equal(await kept(), 0);
+    await identify();
+    await until(async () => (await kept()) === 9, "the app is back");
   });
 
   test("the browser answers a file of the app, and asks for what nothing covers, without starting the worker", async () => {

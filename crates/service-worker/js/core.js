@@ -26,23 +26,25 @@ function broken(error) {
   rescues.clear();
 }
 
+const instance = async () => new WebAssembly.Instance(new WebAssembly.Module(await bytes())).exports;
+
 async function boot() {
   try {
-    core = new WebAssembly.Instance(new WebAssembly.Module(await bytes())).exports;
+    core = await instance();
   } catch (error) {
     broken(error);
   }
 }
 
-/** Has a task go on with a text; returns the words of what it wants, or null when it has ended. */
-function step(task, text) {
-  if (broke) return null;
+/** Has a task of one instance go on with a text; returns the words of what it wants, or null when it has ended. */
+function step(own, task, text) {
+  if (broke && own === core) return null;
   try {
     // A UTF-16 unit takes three bytes at most.
-    const room = core.room(text.length * 3);
-    const { written } = encoder.encodeInto(text, new Uint8Array(core.memory.buffer, room, text.length * 3));
-    const length = core.step(task, written, Date.now());
-    return length ? decoder.decode(new Uint8Array(core.memory.buffer, core.wanted(), length)).split("\0") : null;
+    const room = own.room(text.length * 3);
+    const { written } = encoder.encodeInto(text, new Uint8Array(own.memory.buffer, room, text.length * 3));
+    const length = own.step(task, written, Date.now());
+    return length ? decoder.decode(new Uint8Array(own.memory.buffer, own.wanted(), length)).split("\0") : null;
   } catch (error) {
     broken(error);
     return null;
@@ -59,11 +61,16 @@ export async function run(text, means) {
   try {
     if (task.after) await new Promise((resolve) => setTimeout(resolve, task.after));
     if (!core) await (booting ??= boot());
-    for (let words = step(task.number, text); words; ) {
+    // What a user leaves behind does not wait for the next start: a logout has an instance of its own after a crash, also
+    // where that came in between.
+    const isLogout = text.startsWith("logout\0");
+    const own = broke && isLogout ? await instance() : core;
+    for (let words = step(own, task.number, text); words; ) {
       const [verb, ...rest] = words;
       const came = effects[verb](task, ...rest);
-      words = step(task.number, came instanceof Promise ? await came : came);
+      words = step(own, task.number, came instanceof Promise ? await came : came);
     }
+    if (broke && isLogout && own === core) await run(text, means);
   } finally {
     left(task);
     for (const end of task.ends) end();

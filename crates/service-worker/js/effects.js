@@ -204,7 +204,11 @@ export const effects = {
     if (copy) task.copy = task[copy].clone();
     // What passes as it comes may take longer than anyone should wait for it.
     if (body === "fetched") land(task);
-    if (!task.respond) return "";
+    if (!task.respond) {
+      // Nobody reads it: what has been fetched of a stream is stored, and no more is.
+      if (body === "stream") (task.sink = new WritableStream()).abort();
+      return "";
+    }
     if (!+status) {
       task.respond(task[body]);
       return "";

@@ -46,8 +46,17 @@ async function install() {
   for (const { reason } of kept) if (reason) throw reason;
 }
 
-/** Puts back what somebody has deleted. What the router answers starts no worker that could see it. */
-export const mend = async () => files.length && !(await caches.has(cache)) && install();
+async function back() {
+  if (files.length && (await (await caches.open(cache)).keys()).length < app.size) await install();
+}
+
+let mending;
+
+/**
+ * Puts back what somebody has deleted, also where that has failed before; for all who find it gone at once. What the router
+ * answers starts no worker that could see it.
+ */
+export const mend = () => (mending ??= back().finally(() => { mending = undefined; }));
 
 /** A browser without a router, or with another one, asks the worker. */
 async function route(event) {
@@ -102,12 +111,13 @@ const app = new Map(files.flatMap((file) => file[1].map((path) => [path, file]))
 export const isFile = (url) => !url.search && !!app.get(url.pathname)?.[0];
 
 /** What is stored of the app, or nothing. */
-export const stored = (path) => caches.open(cache).then((app) => app.match(path)).catch(() => undefined);
+export const stored = (path) => caches.match(path, { cacheName: cache }).catch(() => undefined);
 
-/** The file, which someone may have deleted: then it is fetched, and put back behind the answer. */
+/** The file, which someone may have deleted: then it is fetched, and put back behind the answer, with all others where all are gone. */
 export async function file(event, path) {
   const found = await stored(path);
   if (found) return found;
-  event.waitUntil(caches.open(cache).then((opened) => keep(app.get(path), opened, [])).catch(() => {}));
+  const put = async () => ((await caches.has(cache)) ? keep(app.get(path), await caches.open(cache), []) : mend());
+  event.waitUntil(put().catch(() => {}));
   return fetch(event.request);
 }

@@ -7,7 +7,7 @@ import { isBroken, isStarted, rescues, run } from "./core.js";
 import { fieldsOf, forgetOpened, leavers, readAhead } from "./effects.js";
 import { file, isFile, lifecycleMessages, mend } from "./lifecycle.js";
 import { isPage, page } from "./navigation.js";
-import { change, replay } from "./writes.js";
+import { change, failed, replay } from "./writes.js";
 
 /** Whether a class covers a GET: the first route that fits tells. The table is generated from the policy. */
 const covers = (url) =>
@@ -23,10 +23,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
-  if (request.method !== "GET") {
-    if (!isBroken()) change(event);
-    return;
-  }
+  if (request.method !== "GET") return change(event);
   if (isFile(url) && !request.headers.has("range")) return event.respondWith(file(event, url.pathname));
   if (!covers(url)) {
     if (isPage(request, url)) event.respondWith(page(event));
@@ -49,7 +46,7 @@ self.addEventListener("fetch", (event) => {
       const head = `${request.url}\n${fieldsOf(request.headers)}`;
       const task = run(`request\0${event.clientId}\0${request.destination}\0${request.mode}\0${head}`, { event, respond });
       // Where something fails before it has an answer, the network has one.
-      const ended = task.catch((error) => console.error("Tiercel:", error)).finally(() => rescues.delete(rescue) && rescue());
+      const ended = task.catch(failed).finally(() => rescues.delete(rescue) && rescue());
       event.waitUntil(Promise.race([ended, freed]));
     }),
   );
@@ -68,12 +65,14 @@ const messages = {
   },
   "tiercel:purge": ({ names }, _, to) => run(`purge\0${names.join("\n")}`, to),
   "tiercel:counters": (_, client, to) => run(`counters\0${client}`, to),
-  "tiercel:logout": ({ user }, client, { event, done }) =>
-    run(`logout\0${client}\0${typeof user === "string" ? user : ""}`, { event }).then(() => done()),
+  "tiercel:logout": ({ user }, client, to) => run(`logout\0${client}\0${typeof user === "string" ? user : ""}`, to),
   "tiercel:replay": (_, client, { event, done }) => run(`replay\0${client}\0`, { event }).then(() => done()),
   "tiercel:opened": ({ scope }, client, { event }) => run(`opened\0${client}\0${scope}`, { event }),
   async "tiercel:warm"({ urls }, client, { event, done }) {
-    for (const url of urls) if (covers(new URL(url))) await run(`request\0${client}\0\0\0${url}\n`, { event });
+    for (const url of urls) {
+      // One that fails is one that is not there.
+      if (covers(new URL(url))) await run(`request\0${client}\0\0\0${url}\n`, { event }).catch(failed);
+    }
     done();
   },
 };

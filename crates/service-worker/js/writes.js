@@ -23,7 +23,7 @@ function caused({ method, url }) {
 /** An answer's head. What another origin says (after a redirect) tells nothing of this one. */
 const headOf = ({ type, status, headers }) => `${status}\n${type === "basic" ? fieldsOf(headers) : ""}`;
 
-const failed = (error) => console.error("Tiercel:", error);
+export const failed = (error) => console.error("Tiercel:", error);
 
 /** Passes a mutation on, whatever becomes of the wasm; what it made untrue is removed before the page has the answer. */
 export function change(event) {

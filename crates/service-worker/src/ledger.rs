@@ -30,6 +30,8 @@ struct Book {
     counters: Counters,
     /// What was used before the inventory was read.
     used: Vec<(String, Timestamp)>,
+    /// Entries that may be replaced by ones with other tags at any moment: they are not written.
+    unsure: Vec<String>,
     /// Whether the inventory was compared with the cache.
     is_read: bool,
     /// Whether what workers before this one wrote is in it.
@@ -85,6 +87,7 @@ pub(crate) fn keep(cache: &str, kept: Kept) {
         book.is_changed = true;
         // What is being listed may not hold it.
         book.turn += u32::from(!book.is_read);
+        book.unsure.retain(|url| *url != kept.url);
         book.inventory.keep(kept);
     });
 }
@@ -109,7 +112,15 @@ pub(crate) async fn evict(cache: &str, budget: &Budget, bytes: Option<u64>) -> b
         book.is_changed |= !gone.is_empty();
         gone
     });
-    !gone.is_empty() && store::delete(cache, &gone).await
+    if gone.is_empty() {
+        return false;
+    }
+    let is_done = store::delete(cache, &gone).await;
+    if !is_done {
+        // What is still there must be found by a purge.
+        with(cache, Book::doubt);
+    }
+    is_done
 }
 
 /// The entries that one of `names` purges; `None` where they cannot be known.
@@ -117,15 +128,16 @@ pub(crate) async fn carrying(cache: &str, names: &[&str]) -> Option<Vec<String>>
     read(cache).await.then(|| with(cache, |book| book.inventory.carrying(names)))
 }
 
-/// Sees to it that an entry can be stored with `meta` without making untrue what is written of it; whether that is so.
+/// Sees to it that an entry can be stored with `meta` without making untrue what is written of it; whether that is so. The old
+/// one is known until then: it may yet stay.
 pub(crate) async fn is_ready(cache: &str, url: &str, meta: &EntryMeta) -> bool {
     if !read(cache).await {
         return false;
     }
     let misleads = with(cache, |book| {
         let misleads = (book.is_written || book.is_begun) && book.inventory.misleads(url, meta);
-        if misleads {
-            book.inventory.forget(url);
+        if misleads && !book.unsure.iter().any(|unsure| unsure == url) {
+            book.unsure.push(url.to_owned());
         }
         misleads
     });
@@ -191,7 +203,7 @@ async fn write(cache: &str) -> bool {
         (book.is_changed, book.is_begun) = (false, true);
         let entry = book.inventory.any().filter(|_| !book.is_written);
         let witness = entry.map_or(INDEX, |kept| &kept.url).to_owned();
-        (book.inventory.write(&book.counters), witness)
+        (book.written(), witness)
     });
     effect::want(&["note", cache, INDEX, &text, &witness]);
     drop(text);
@@ -280,6 +292,16 @@ async fn read(cache: &str) -> bool {
 }
 
 impl Book {
+    /// What is known, as it is written.
+    fn written(&mut self) -> String {
+        if self.unsure.is_empty() {
+            return self.inventory.write(&self.counters);
+        }
+        let mut sure = self.inventory.clone();
+        self.unsure.iter().for_each(|url| sure.forget(url));
+        sure.write(&self.counters)
+    }
+
     /// What is known is compared with the cache again.
     fn doubt(&mut self) {
         self.is_read = false;

@@ -53,4 +53,6 @@ pub(crate) async fn log_out(client: String, user: String) {
             broadcast(&["logout", &reports::scope(Some(&user))]).await;
         }
     }
+    effect::want(&["done"]);
+    effect::came().await;
 }
