@@ -181,6 +181,16 @@ impl World {
         Self::configured(json!({ "colos": 1, "persist": dir }), edge, origin)
     }
 
+    /// The same with a clock that goes by the requests: each says when it comes, in the field `Tiercel-Moment` (milliseconds
+    /// since the Unix epoch), and what goes on behind earlier answers comes first.
+    ///
+    /// # Panics
+    /// When it does not start; the reason is on stderr.
+    #[must_use]
+    pub fn by_moments(edge: &Value, origin: Origin) -> Self {
+        Self::configured(json!({ "clock": "requests" }), edge, origin)
+    }
+
     fn begin(colos: usize, edge: &Value, origin: Origin) -> Self {
         Self::configured(json!({ "colos": colos }), edge, origin)
     }

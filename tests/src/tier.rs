@@ -234,7 +234,8 @@ fn part<'a>(whole: &'a str, piece: &'a Piece) -> &'a str {
 }
 
 /// One string, or the strings of an array, at a JSON Pointer; anything else is no fact.
-fn strings_at(body: &[u8], pointer: &str) -> Option<Vec<String>> {
+#[must_use]
+pub fn strings_at(body: &[u8], pointer: &str) -> Option<Vec<String>> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     match body.pointer(pointer)? {
         serde_json::Value::String(text) => Some(vec![text.clone()]),

@@ -20,7 +20,8 @@ const defaults = {
   origin: null,
   /** A stand-in for Spotify, for the demo's origin: { port }, 0 or one that is taken for a free port; or null. */
   spotify: null,
-  /** Whether the Workers' clock can be set through the control server. */
+  /** Whether the Workers' clock can be set through the control server; "requests": each request of an edge says when it comes,
+   *  in the field `Tiercel-Moment`, and the clock goes there once nothing goes on behind earlier answers. */
   clock: false,
   /** How many data centres, each with its own cache. */
   colos: 1,

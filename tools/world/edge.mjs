@@ -26,6 +26,7 @@ async function edgeWorker(config, { colo, isolate }) {
     token: config.token,
     // Miniflare keeps one default cache for all Workers; a data centre has its own.
     cache: config.colos > 1 ? `colo-${colo}` : null,
+    moments: config.clock === "requests",
     // Each listens on a port of its own, yet all of them are one site.
     site: isOneOfMany ? "tiercel.test" : null,
   };

@@ -8,6 +8,8 @@ import inner from "./index.js";
 export * from "./index.js";
 
 const HARNESS = "TIERCEL_HARNESS";
+/** The field in which a request says when it comes, in milliseconds since the Unix epoch. */
+const MOMENT = "tiercel-moment";
 /** Enough for any test, and no leak in a long `dev`. */
 const MOST_RECORDS = 10_000;
 
@@ -23,6 +25,31 @@ globalThis.Date = class Date extends RealDate {
     return (stoppedAt ?? RealDate.now()) + offsetMs;
   }
 };
+
+/** How much goes on behind answers, where requests set the clock. */
+let behind = 0;
+
+/** Sets the clock to the moment that a request names, once nothing goes on behind earlier answers, and gives the request without
+ *  it. */
+async function cameAt(request) {
+  const headers = new Headers(request.headers);
+  const moment = Number(headers.get(MOMENT));
+  headers.delete(MOMENT);
+  if (moment > Date.now() || stoppedAt === null) {
+    while (behind > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    [stoppedAt, offsetMs] = [moment, 0];
+  }
+  return new Request(request, { headers });
+}
+
+/** The same context, with what is to go on behind an answer counted. */
+function watched(ctx) {
+  const waitUntil = (promise) => {
+    behind++;
+    ctx.waitUntil(Promise.resolve(promise).finally(() => behind--));
+  };
+  return { waitUntil, passThroughOnException: () => ctx.passThroughOnException() };
+}
 
 let records = [];
 /** false, "error" (the connection breaks) or "503". */
@@ -58,12 +85,14 @@ async function fetch(request, env, ctx) {
   const { [HARNESS]: harness, ...product } = env;
   if (harness.cache) await (ownCache ??= useOwnCache(harness.cache));
   if (request.headers.get("tiercel-harness") === harness.token) return command(request);
+  if (harness.moments) request = await cameAt(request);
   if (harness.records) {
     if (records.length < MOST_RECORDS) records.push({ method: request.method, url: request.url });
     if (down === "error") throw new Error("the origin is down (said the test)");
     if (down === "503") return new Response("down, said the test\n", { status: 503 });
   }
-  return inner.fetch(harness.site ? at(harness.site, request) : request, sabotaged(product), ctx);
+  const context = harness.moments ? watched(ctx) : ctx;
+  return inner.fetch(harness.site ? at(harness.site, request) : request, sabotaged(product), context);
 }
 
 export default { ...inner, fetch };

@@ -6,6 +6,7 @@
 mod cloudflare;
 mod collections;
 mod cpu;
+mod day;
 mod edge;
 mod flow;
 mod load;
@@ -40,6 +41,8 @@ enum Bench {
     Edge(edge::Args),
     /// Pages of a long list at the edge, beside what is stored as it goes out
     Collections(collections::Args),
+    /// A simulated day of Videomi's users: hit rates, and reads of D1 and R2 that are spared
+    Day(day::Args),
     /// The Service Worker beside one written by hand and Workbox, in Chromium
     Sw(sw::Args),
     /// The client SDK beside Dexie and IndexedDB by hand, in Chromium
@@ -54,11 +57,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.bench {
         Some(Bench::Edge(args)) => edge::run(args)?,
         Some(Bench::Collections(args)) => collections::run(args)?,
+        Some(Bench::Day(args)) => day::run(args)?,
         Some(Bench::Sw(args)) => sw::run(args)?,
         Some(Bench::Sdk(args)) => sdk::run(args)?,
         None => {
             say("  edge         the edge beside a Worker that returns a constant and one that only asks the Cache API");
             say("  collections  pages of a long list at the edge, beside what is stored as it goes out");
+            say("  day          a simulated day of Videomi's users: hit rates, and reads of D1 and R2 that are spared");
             say("  sw           the Service Worker beside one written by hand and Workbox, in Chromium");
             say("  sdk          the client SDK beside Dexie and IndexedDB by hand, in Chromium");
         }
