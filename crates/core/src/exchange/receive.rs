@@ -125,9 +125,6 @@ fn params(
     rejected: Option<&'static str>,
 ) -> Result<Params, Turned> {
     let RequestHead { target, fields, .. } = &context.request;
-    if context.rules.tier.lifetimes(class).is_none() {
-        return Err(PassReason::NeverStored.into());
-    }
     if class.authority.is_origin() && (fields.has("if-match") || fields.has("if-unmodified-since")) {
         return Err(PassReason::Precondition.into());
     }
@@ -136,6 +133,10 @@ fn params(
     }
     if !class.authority.is_origin() && is_ambiguous_path(&target.path, pattern) {
         return Err(PassReason::AmbiguousPath.into());
+    }
+    // Not before: what the origin answers to something else than was asked is nobody's to keep.
+    if context.rules.tier.lifetimes(class).is_none() {
+        return Err(PassReason::NeverStored.into());
     }
     let mut params = path_params(pattern, &target.path).ok_or(PassReason::AmbiguousPath)?;
     if class.scope == Scope::User {
