@@ -90,8 +90,9 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
   });
 
   test("of a revoked connection: a warning, and a way back", async () => {
-    await spotify("revoke");
-    await spotify("expire");
+    assert.match(await text(".stand-in"), /Then select an artist: Spotify is asked again, and refuses\./);
+    await Promise.all([page.waitForNavigation(), press("Revoke the connection there")]);
+    await shown("Page 1 of 7");
     await page.click(".artist-toggle[aria-pressed=true]");
     await page.waitForSelector(".artists-alert");
     assert.match(await text(".artists-alert"), /no longer accepts this connection/);
@@ -112,7 +113,7 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     await spotify("expire");
     await again();
     await page.waitForSelector(".artists-alert");
-    assert.match(await text(".artists-alert"), /Données du cache utilisées\. Reconnectez-vous à Spotify\./);
+    assert.match(await text(".artists-alert [lang=fr]"), /^Données du cache utilisées\. Reconnectez-vous à Spotify\.$/);
     assert.equal((await places()).length, 20);
     await shoot("3-fallback");
     await press("Reconnect Spotify");
@@ -143,7 +144,17 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     const granted = await fetch(`${cloud.spotifyUrl}/authorize?client_id=videomi-demo&response_type=code&account=mallory&state=guessed&redirect_uri=${cloud.url}/`, { redirect: "manual" });
     await cloud.atOrigin();
     await page.goto(granted.headers.get("Location"));
-    await until(() => page.$$eval(".notice", (all) => all.some(({ textContent }) => /did not begin here/.test(textContent))), "it is refused");
+    const problem = () => page.$$eval(".notice.problem", (all) => all.some(({ textContent }) => /did not begin here/.test(textContent)));
+    await until(problem, "it is refused");
+    assert.match(await text("#root > .visually-hidden[role=status]"), /did not begin here/);
+    await shoot("5-problem");
+    // A notice of something done goes after five seconds; a problem waits for somebody who has read it.
+    await press("Store scores");
+    await until(() => page.$$eval(".notice.done", (all) => all.length === 1), "it is said that scores are stored");
+    await until(() => page.$$eval(".notice.done", (all) => all.length === 0), "what was done goes");
+    assert.ok(await problem());
+    await page.click(".notice.problem [aria-label=Dismiss]");
+    await until(async () => !(await problem()), "the problem was read");
     assert.ok(!(await cloud.atOrigin()).includes("POST /api/user/platforms/connect"));
     await isConnected();
   });
@@ -153,7 +164,7 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     await page.click("[aria-controls=activity]");
     await shown("Page 1 of 7");
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing sticks out");
-    await shoot("5-narrow");
+    await shoot("6-narrow");
   });
 
   test("nothing went wrong in the page", () => assert.deepEqual(errors, []));

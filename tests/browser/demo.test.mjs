@@ -115,6 +115,21 @@ describe("the demo", { timeout: 180_000 }, () => {
     assert.deepEqual([counts.Edge, counts.Origin], [0, 0]);
   });
 
+  test("each view has a title and a heading, and each card says who answered", async () => {
+    const heading = () => page.$$eval("h1", (all) => all.map(({ textContent }) => textContent));
+    const called = () => page.title();
+    for (const [hash, title] of [["#videos", "Videos · Videomi"], ["#artists/2", "Your artists, page 2 · Videomi"], ["#", "Your library · Videomi"]]) {
+      await page.evaluate((hash) => void (location.hash = hash), hash);
+      await until(async () => (await called()) === title, `the page is called ${title}`);
+      assert.deepEqual(await heading(), [title]);
+    }
+    await settled();
+    const said = async (selector) => (await page.accessibility.snapshot({ root: await page.$(selector), interestingOnly: false })).description;
+    assert.match(await said("#library .card-open"), /^Service Worker answered \(Cache Storage on this device\): .* waited /);
+    assert.match(await said(".top-card .card-open"), /^Service Worker answered /);
+    assert.match(await page.$eval("#library .section-title .tier-badge .visually-hidden", ({ textContent }) => textContent), /^Device answered \(IndexedDB on this device\)/);
+  });
+
   test("the inspector shows what is stored and who answered", async () => {
     const inside = (selector) => page.$$eval("tiercel-inspector", ([host], selector) => [...host.shadowRoot.querySelectorAll(selector)].map(({ textContent }) => textContent), selector);
     await page.click("[aria-label=Inspector]");
@@ -169,6 +184,7 @@ describe("the demo", { timeout: 180_000 }, () => {
     await page.waitForSelector(".button.danger");
     await page.click(".button.danger");
     await until(async () => (await titles()).length === before.length - 1, "the file is gone from the list");
+    assert.deepEqual(errors, [], "the dialog goes, and takes nothing along");
     assert.ok(!(await titles()).includes(before[0]));
     const id = (await cloud.atOrigin()).find((line) => line.startsWith("DELETE ")).split("/").at(-1);
     const left = await stored();
@@ -186,8 +202,24 @@ describe("the demo", { timeout: 180_000 }, () => {
     await page.waitForSelector(".offline-banner");
     assert.deepEqual(await titles(), before);
     await shoot("6-offline");
+  });
+
+  test("a rating given offline waits, and nobody says that the origin has it", async () => {
+    assert.deepEqual((await stored()).filter((key) => key.includes("ratings:m_embers_a203")), [], "of this file the device knows no rating");
+    await page.evaluate(() => document.querySelector(".card-open[aria-label='Play Embers']").click());
+    await page.waitForSelector(".stars-row");
+    assert.doesNotMatch(await page.$eval(".stars-row", ({ textContent }) => textContent), /rated/);
+    await page.evaluate(() => document.querySelector(".stars input[value='4']").click());
+    const within = "dialog[open] [role=status].visually-hidden";
+    await until(() => page.$$eval(within, (all) => all[0]?.textContent === "Rated 4 of 5. It is sent when the network is back."), "the page says when it is sent");
+    assert.equal(await page.$$eval(".stars .lit", (all) => all.length), 4);
+    await shoot("7-offline-rating");
+    const [written] = await page.$$eval(".entry.write", (all) => all.map(({ textContent }) => textContent));
+    assert.match(written, /^POST \/api\/ratings\/.*No network: the Service Worker keeps it, and sends it later$/);
+    assert.doesNotMatch(await page.$eval(".stars-row", ({ textContent }) => textContent), /rated/);
+    await page.keyboard.press("Escape");
     await page.setViewport({ width: 390, height: 844 });
-    await shoot("7-offline-narrow");
+    await shoot("8-offline-narrow");
   });
 
   test("nothing went wrong in the page", () => assert.deepEqual(errors, []));

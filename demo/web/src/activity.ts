@@ -24,6 +24,8 @@ export interface WriteEntry extends Common {
   readonly path: string;
   /** Null when no answer came. */
   readonly status: number | null;
+  /** Whether it was the Service Worker that answered, which sends it later. */
+  readonly queued: boolean;
   readonly ms: number;
 }
 

@@ -39,11 +39,11 @@ interface CallOptions {
   quiet?: boolean;
 }
 
-/** Calls the API and unwraps its envelope. Throws {@link ApiError}. */
+/** Calls the API and unwraps its envelope; null where that is empty, as it is of what waits for a network. Throws {@link ApiError}. */
 export async function call<T>(method: string, path: string, json?: unknown, options: CallOptions = {}): Promise<T> {
   const startedAt = performance.now();
-  const log = (status: number | null): void => {
-    if (!options.quiet) record({ kind: "write", method, path, status, ms: performance.now() - startedAt });
+  const log = (status: number | null, queued = false): void => {
+    if (!options.quiet) record({ kind: "write", method, path, status, queued, ms: performance.now() - startedAt });
   };
   let response: Response;
   try {
@@ -58,9 +58,10 @@ export async function call<T>(method: string, path: string, json?: unknown, opti
     online.set(false);
     throw new ApiError("offline", null, UNREACHABLE);
   }
-  log(response.status);
   const body = (await response.json().catch(() => null)) as Envelope<T> | null;
-  online.set(body?.queued !== true);
+  const queued = body?.queued === true;
+  log(response.status, queued);
+  online.set(!queued);
   return unwrap(response.status, body);
 }
 
@@ -70,7 +71,7 @@ export function send<T>(path: string, form: FormData, onProgress: (done: number)
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const end = (status: number | null): void =>
-      record({ kind: "write", method: "POST", path, status, ms: performance.now() - startedAt });
+      record({ kind: "write", method: "POST", path, status, queued: false, ms: performance.now() - startedAt });
     request.open("POST", path);
     request.responseType = "json";
     request.upload.onprogress = ({ loaded, total, lengthComputable }) => lengthComputable && onProgress(loaded / total);

@@ -9,6 +9,9 @@ import type { Artist, ArtistList, Pagination } from "./types";
 
 export const PAGE_SIZE = 20;
 
+/** The language of the warning that the policy has put above a list (policies/videomi.json). */
+export const WARNING_LANGUAGE = "fr";
+
 /** How the class is asked for one page, counted from 0. */
 function pageParams(page: number): Params<"artists"> {
   return { page, limit: PAGE_SIZE };

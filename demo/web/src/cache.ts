@@ -124,11 +124,12 @@ export class UserCache {
    */
   async change<E extends EventName>(event: E, path: string, request: MutateRequest): Promise<void> {
     const startedAt = performance.now();
-    const log = (status: number | null): void => record({ kind: "write", method: "POST", path, status, ms: performance.now() - startedAt });
+    const log = (status: number | null, queued = false): void =>
+      record({ kind: "write", method: "POST", path, status, queued, ms: performance.now() - startedAt });
     try {
       // That no parameter of the event is required, TypeScript knows of each event but not of all.
-      const { status } = await this.tiercel.mutate(event, ...([request] as unknown as MutateArgs<E>));
-      log(status);
+      const { status, queued } = await this.tiercel.mutate(event, ...([request] as unknown as MutateArgs<E>));
+      log(status, queued);
     } catch (error) {
       if (!(error instanceof TiercelError)) throw error;
       log(error.status);

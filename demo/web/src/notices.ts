@@ -1,4 +1,4 @@
-/** Short messages at the foot of the page. */
+/** Short messages at the foot of the page. What was done goes by itself, a problem when somebody has read it. */
 
 import { createStore } from "./store";
 
@@ -10,14 +10,31 @@ export interface Notice {
 
 export const notices = createStore<readonly Notice[]>([]);
 
+/** The open dialogs, the uppermost last: notices are shown in it, since all outside of it is inert and not read out. */
+export const dialogs = createStore<readonly string[]>([]);
+
 const SHOWN_MS = 5000;
 let lastId = 0;
 
 function show(kind: Notice["kind"], text: string): void {
   lastId += 1;
   const id = lastId;
-  notices.set((before) => [...before.slice(-2), { id, kind, text }]);
-  setTimeout(() => notices.set((before) => before.filter((notice) => notice.id !== id)), SHOWN_MS);
+  notices.set((before) => {
+    // The same problem twice is one; of what was done, the last three are enough.
+    const others = before.filter((notice) => notice.kind === "done" || notice.text !== text);
+    const done = others.filter((notice) => notice.kind === "done").slice(-2);
+    return [...others.filter((notice) => notice.kind === "problem" || done.includes(notice)), { id, kind, text }];
+  });
+  if (kind === "done") setTimeout(() => dismiss(id), SHOWN_MS);
+}
+
+export function dismiss(id: number): void {
+  notices.set((before) => before.filter((notice) => notice.id !== id));
+}
+
+/** Whether nothing was said since. */
+export function isNewest({ id }: Notice): boolean {
+  return id === lastId;
 }
 
 export function say(text: string): void {

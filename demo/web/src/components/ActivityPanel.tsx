@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { activity, clearActivity, tally, type Entry, type ReadEntry } from "../activity";
+import { activity, clearActivity, tally, type Entry, type ReadEntry, type WriteEntry } from "../activity";
 import type { CacheStatus } from "../cache-status";
 import { age, time, wait } from "../format";
 import { useStore } from "../store";
@@ -33,7 +33,7 @@ export function ActivityPanel({ onClose }: { onClose: () => void }) {
               {entry.kind === "write" && (
                 <div className="entry write">
                   <Line at={entry.at} title={`${entry.method} ${entry.path}`} ms={entry.ms} />
-                  <p>{entry.status === null ? "No answer: the server cannot be reached" : `The origin answered ${entry.status}`}</p>
+                  <p>{becameOf(entry)}</p>
                 </div>
               )}
               {entry.kind === "event" && (
@@ -80,6 +80,11 @@ function Summary({ entries, only, onOnly }: { entries: readonly Entry[]; only: T
       </div>
     </div>
   );
+}
+
+function becameOf({ status, queued }: WriteEntry): string {
+  if (queued) return "No network: the Service Worker keeps it, and sends it later";
+  return status === null ? "No answer: the server cannot be reached" : `The origin answered ${status}`;
 }
 
 function Line({ at, title, ms }: { at: number; title: React.ReactNode; ms?: number }) {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import {
-  disconnect, finishConnecting, isRevoked, leaveForSpotify, PAGE_SIZE, pagesIn, select, sync, useArtists, usePlatform, wordsOf,
-  type Platform,
+  disconnect, finishConnecting, isRevoked, leaveForSpotify, PAGE_SIZE, pagesIn, select, sync, useArtists, usePlatform, WARNING_LANGUAGE,
+  wordsOf, type Platform,
 } from "../artists";
 import { useOnline } from "../network";
 import { complain, say } from "../notices";
@@ -41,7 +41,9 @@ export function Artists({ page }: { page: number }) {
         </p>
       )}
       {!revoked && list?.connected && list.cache_status === "stale" && (
-        <p className="muted artists-note">{list.warning ?? "A little old: Spotify could not be asked just now."}</p>
+        <p className="muted artists-note">
+          <Warning list={list}>A little old: Spotify could not be asked just now.</Warning>
+        </p>
       )}
       {!list && !failure && <Skeleton />}
       {list && !list.connected && <NotConnected platform={platform} />}
@@ -49,6 +51,11 @@ export function Artists({ page }: { page: number }) {
       {platform && <StandIn platform={platform} />}
     </section>
   );
+}
+
+/** What the policy says of a list that stands in, or else what this page does. */
+function Warning({ list, children }: { list: ArtistList | undefined; children: string }) {
+  return list?.warning ? <span lang={WARNING_LANGUAGE}>{list.warning}</span> : children;
 }
 
 /** The connection was revoked: what is shown is old, or there is nothing to show. */
@@ -59,7 +66,9 @@ function Revoked({ list, platform }: { list: ArtistList | undefined; platform: P
       <span className="alert-badge">
         <WarningIcon size={16} /> Spotify disconnected
       </span>
-      <p>{list?.warning ?? `Spotify no longer accepts this connection. ${outlook}`}</p>
+      <p>
+        <Warning list={list}>{`Spotify no longer accepts this connection. ${outlook}`}</Warning>
+      </p>
       <ConnectButton platform={platform}>Reconnect Spotify</ConnectButton>
     </div>
   );
@@ -234,9 +243,12 @@ function StandIn({ platform }: { platform: Platform }) {
       <input type="hidden" name="account" value={platform.account?.id ?? "listener"} />
       <input type="hidden" name="return" value={location.href} />
       {platform.connected && !platform.revoked && (
-        <button type="submit" className="link" title="The next time that the origin asks Spotify, it is refused">
-          Revoke the connection there
-        </button>
+        <>
+          <button type="submit" className="link">
+            Revoke the connection there
+          </button>
+          <span>Then select an artist: Spotify is asked again, and refuses.</span>
+        </>
       )}
       <a className="link" href={url.origin}>
         All its switches

@@ -1,4 +1,6 @@
-import { useLayoutEffect, useRef, type KeyboardEventHandler, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type KeyboardEventHandler, type ReactNode } from "react";
+import { dialogs } from "../notices";
+import { Notices } from "./Notices";
 
 interface DialogProps {
   label: string;
@@ -11,12 +13,18 @@ interface DialogProps {
 /** A modal `<dialog>`: the browser keeps the focus inside and gives it back; Escape and the backdrop close it. */
 export function Dialog({ label, className, onClose, onKeyDown, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
   // A layout effect, so that the dialog is closed, and the focus given back, before it leaves the document.
   useLayoutEffect(() => {
     const dialog = ref.current;
-    dialog?.showModal();
-    return () => dialog?.close();
-  }, []);
+    if (dialog === null) return;
+    dialog.showModal();
+    dialogs.set((open) => [...open, id]);
+    return () => {
+      dialogs.set((open) => open.filter((one) => one !== id));
+      dialog.close();
+    };
+  }, [id]);
   return (
     <dialog
       ref={ref}
@@ -30,6 +38,7 @@ export function Dialog({ label, className, onClose, onKeyDown, children }: Dialo
       onPointerDown={(event) => event.target === ref.current && onClose()}
     >
       <div className="dialog-body">{children}</div>
+      <Notices within={id} />
     </dialog>
   );
 }

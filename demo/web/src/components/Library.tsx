@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { useId, useRef } from "react";
 import { bytes, clock } from "../format";
 import { useResource, useSeen } from "../hooks";
 import { useSignedIn } from "../session";
@@ -55,13 +55,20 @@ function Card({ file, onOpen, actions }: { file: MediaFile; onOpen: () => void; 
   const ref = useRef<HTMLLIElement>(null);
   const seen = useSeen(ref);
   const playable = file.category !== "images";
+  const [badge, progress] = [useId(), useId()];
   return (
     <li ref={ref} className={`card of-${file.category}`}>
-      <button type="button" className="card-open" onClick={onOpen} aria-label={`${playable ? "Play" : "View"} ${file.name}`}>
+      <button
+        type="button"
+        className="card-open"
+        onClick={onOpen}
+        aria-label={`${playable ? "Play" : "View"} ${file.name}`}
+        aria-describedby={`${badge} ${progress}`}
+      >
         <Thumb file={file} wanted={seen}>
           {(answer) => (
             <>
-              <TierBadge answer={answer} />
+              <TierBadge id={badge} answer={answer} />
               {playable && (
                 <span className="play-mark" aria-hidden="true">
                   <PlayIcon size={22} />
@@ -71,7 +78,7 @@ function Card({ file, onOpen, actions }: { file: MediaFile; onOpen: () => void; 
             </>
           )}
         </Thumb>
-        {playable && seen && <Progress file={file} />}
+        {playable && seen && <Progress id={progress} file={file} />}
       </button>
       <div className="card-foot">
         <h3 title={file.name}>{file.name}</h3>
@@ -93,13 +100,13 @@ function Card({ file, onOpen, actions }: { file: MediaFile; onOpen: () => void; 
 }
 
 /** How far the user has come in a recording. */
-function Progress({ file }: { file: MediaFile }) {
+function Progress({ id, file }: { id: string; file: MediaFile }) {
   const { reading } = useResource("watch-progress", { fileId: file.id }, file.name);
   const seconds = reading?.data?.seconds ?? 0;
   if (!file.duration || seconds < 1) return null;
   const part = Math.min(1, seconds / file.duration);
   return (
-    <span className="watched" role="img" aria-label={`${Math.round(part * 100)} % watched`}>
+    <span id={id} className="watched" role="img" aria-label={`${Math.round(part * 100)} % watched`}>
       <span style={{ "--part": part } as React.CSSProperties} />
     </span>
   );

@@ -1,6 +1,6 @@
-import { useState, useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { useRemembered } from "../hooks";
-import { CATEGORIES, type Category, type MediaFile } from "../types";
+import { CATEGORIES, CATEGORY_NAMES, type Category, type MediaFile } from "../types";
 import { ActivityPanel } from "./ActivityPanel";
 import { Artists } from "./Artists";
 import { DeleteDialog, RenameDialog } from "./FileDialogs";
@@ -43,6 +43,20 @@ function useView(): View {
   return { category: CATEGORIES.find((category) => category === hash) ?? null };
 }
 
+/** What a view is called, in the title of the page and as its first heading. */
+function nameOf(view: View): string {
+  if (view.category === "artists") return view.page === 0 ? "Your artists" : `Your artists, page ${view.page + 1}`;
+  return view.category === null ? "Your library" : CATEGORY_NAMES[view.category];
+}
+
+function useTitle(title: string): void {
+  useEffect(() => {
+    const before = document.title;
+    document.title = title;
+    return () => void (document.title = before);
+  }, [title]);
+}
+
 /** The page of a signed-in user. */
 export function Shell() {
   const view = useView();
@@ -56,6 +70,8 @@ export function Shell() {
     remove: (file) => setAsked({ kind: "delete", file }),
   };
   const settle = (): void => setAsked(null);
+  const title = `${nameOf(view)} · Videomi`;
+  useTitle(title);
 
   return (
     <>
@@ -66,6 +82,7 @@ export function Shell() {
         </button>
         <Header view={view} panel={panel} onPanel={setPanel} inspector={inspector} onInspector={setInspector} />
         <main className="content">
+          <h1 className="visually-hidden">{title}</h1>
           {view.category === "artists" ? (
             <Artists page={view.page} />
           ) : (

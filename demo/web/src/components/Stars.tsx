@@ -3,6 +3,7 @@ import { call, paths } from "../api";
 import { useResource } from "../hooks";
 import { complain, say } from "../notices";
 import { useSignedIn } from "../session";
+import type { Rating } from "../types";
 import { StarIcon } from "./icons";
 import { TierBadge } from "./TierBadge";
 
@@ -21,7 +22,8 @@ export function Stars({ id, name }: { id: string; name: string }) {
     const before = mine;
     setMine(score);
     try {
-      await call("POST", paths.ratings(id), { score });
+      const rating = await call<Rating | null>("POST", paths.ratings(id), { score });
+      if (rating === null) return say(`Rated ${score} of 5. It is sent when the network is back.`);
       await cache.happened("new-rating", { fileId: id });
       say(`Rated ${score} of 5.`);
     } catch (error) {
@@ -48,10 +50,15 @@ export function Stars({ id, name }: { id: string; name: string }) {
           </label>
         ))}
       </fieldset>
-      <span className="muted">{rating?.count ? `${(rating.average ?? 0).toFixed(1)} · ${rating.count} ${rating.count === 1 ? "rating" : "ratings"}` : "Not rated yet"}</span>
+      {/* Nothing until it is known, and offline it need not be. */}
+      {rating && <span className="muted">{inAll(rating)}</span>}
       <TierBadge answer={reading?.answer} />
     </div>
   );
+}
+
+function inAll({ average, count }: Rating): string {
+  return count ? `${(average ?? 0).toFixed(1)} · ${count} ${count === 1 ? "rating" : "ratings"}` : "Not rated yet";
 }
 
 /** The average as one star, for cards. */

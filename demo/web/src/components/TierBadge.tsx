@@ -9,24 +9,39 @@ function sentence(answer: Answer, age: number): string {
   return `${name} answered (${place}): ${inWords(answer.reason)}. Data ${ageText(age)}${age < 1 ? "" : " old"}, waited ${wait(answer.ms)}.`;
 }
 
-/** Which tier answered, and how old the answer is by now. `dot` is the small form for tight places. */
-export function TierBadge({ answer, dot = false }: { answer: Answer | null | undefined; dot?: boolean }) {
+interface TierBadgeProps {
+  answer: Answer | null | undefined;
+  /** The small form, for tight places. */
+  dot?: boolean;
+  /** For a control around it to be described by, since that has a name of its own. */
+  id?: string;
+}
+
+/** Which tier answered, why, and how old the answer is by now: for the mouse in its title, else read out. */
+export function TierBadge({ answer, dot = false, id }: TierBadgeProps) {
   const now = useNow();
   if (!answer) return null;
   const age = answer.age + Math.max(0, now - answer.at) / 1000;
   const title = sentence(answer, age);
   const className = `tier tier-${answer.tier} ${answer.outcome}`;
-  if (dot) return <span className={`${className} tier-dot`} role="img" aria-label={title} title={title} />;
+  if (dot) return <span id={id} className={`${className} tier-dot`} role="img" aria-label={title} title={title} />;
   const { name, short } = TIER_NAMES[answer.tier];
   const outcome = OUTCOMES[answer.outcome];
   return (
-    <span className={`${className} tier-badge`} title={title}>
+    <span id={id} className={`${className} tier-badge`} title={title}>
+      <span className="visually-hidden">{title}</span>
       <i aria-hidden="true" />
-      <span className="tier-name" data-short={short}>
+      <span className="tier-name" data-short={short} aria-hidden="true">
         {name}
       </span>
-      {outcome && <span className="tier-outcome">{outcome}</span>}
-      <span className="tier-age">{ageText(age)}</span>
+      {outcome && (
+        <span className="tier-outcome" aria-hidden="true">
+          {outcome}
+        </span>
+      )}
+      <span className="tier-age" aria-hidden="true">
+        {ageText(age)}
+      </span>
     </span>
   );
 }

@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { useId, useRef } from "react";
 import { useResource, useSeen } from "../hooks";
 import type { RatedFile } from "../types";
 import type { Opened } from "./Shell";
@@ -29,14 +29,15 @@ export function TopStrip({ onOpen }: { onOpen: (opened: Opened) => void }) {
 function TopCard({ file, place, onOpen }: { file: RatedFile; place: number; onOpen: () => void }) {
   const ref = useRef<HTMLLIElement>(null);
   const seen = useSeen(ref);
+  const badge = useId();
   return (
     <li ref={ref} className="top-card">
       <span className="place" aria-hidden="true">
         {place}
       </span>
-      <button type="button" className="card-open" onClick={onOpen} aria-label={`Number ${place}: ${file.name}`}>
+      <button type="button" className="card-open" onClick={onOpen} aria-label={`Number ${place}: ${file.name}`} aria-describedby={badge}>
         <Thumb file={file} wanted={seen}>
-          {(answer) => <TierBadge answer={answer} dot />}
+          {(answer) => <TierBadge id={badge} answer={answer} dot />}
         </Thumb>
         <span className="top-caption">
           <span>{file.name}</span>
