@@ -171,14 +171,17 @@ fn a_device_takes_no_slice_that_is_for_another_user() {
     }
 }
 
+/// Why it is not stored, what is asked (with fields), what comes (with fields), and whether that gets the policy's word
+/// where it raises no doubt.
+type Way<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], u16, &'a [&'a str], bool);
+
 /// FOUND-3 (docs/headers.md, "`no-store` … on what may be meant for one client"): the policy's word to browsers went out on
 /// such an answer where it was not stored for another reason, or was never judged because it was passed on.
 #[test]
 fn what_may_be_for_one_client_is_kept_by_nobody() {
     let long = format!("/assets/a?{}", "x".repeat(9_000));
     let wide = format!("X-A: {}", "x".repeat(70_000));
-    // Whether an answer that raises no doubt gets the policy's word.
-    let ways: [(&str, &str, &str, &[&str], u16, &[&str], bool); 21] = [
+    let ways: [Way<'_>; 21] = [
         ("ambiguous-path", "GET", "/assets/..%2fapi%2fprofile%2fme", &[], 200, &[], false),
         ("ambiguous-path", "GET", "/assets/a/../../api/profile/me", &[], 200, &[], false),
         ("ambiguous-path", "GET", "/assets//a", &[], 203, &[], false),
