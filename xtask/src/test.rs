@@ -172,11 +172,11 @@ const AUTH: [&str; 4] = ["rs256", "es256", "eddsa", "introspection"];
 const LARGEST_EDGE: usize = 120_000;
 
 /// The Service Worker, as gzip sends it, in bytes: what has been reached on the way to 32 KB. It only goes down.
-const LARGEST_SW: usize = 83_500;
+const LARGEST_SW: usize = 82_000;
 
 /// What an app downloads of the SDK without React and the inspector, each file as gzip sends it, in bytes: what has been reached on
 /// the way to 60 KB. It only goes down.
-const LARGEST_SDK: usize = 142_500;
+const LARGEST_SDK: usize = 140_000;
 
 /// Holds the SDK to its size.
 fn small_sdk(sdk: &Path) -> Result<()> {
