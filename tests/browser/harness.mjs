@@ -77,6 +77,8 @@ export async function site(answer = () => false) {
   const listen = (port) =>
     new Promise((resolve, reject) => {
       server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => void handle(request, response));
+      // A test that fails before it can take the site down must not keep the process, and with it the whole run, alive.
+      server.unref();
       server.once("error", reject);
       server.listen(port, "127.0.0.1", () => resolve(server.address().port));
     });

@@ -86,6 +86,23 @@ test("what the disk would not purge, the next page does not read", async () => {
   assert.deepEqual(await last.evaluate(() => Object.keys(localStorage)), []);
 });
 
+test("what gives up waiting for the disk after a logout notes nothing of who has gone", async () => {
+  const page = await world.page(() => {
+    IDBFactory.prototype.open = () => ({});
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (run, ms, ...args) => (ms === 3000 ? ((globalThis.giveUp = run), 0) : setTimeout(run, ms, ...args));
+  });
+  await open(page, "a");
+  const noted = await page.evaluate(async () => {
+    const removing = cache.remove("v1/user:a:stats").catch(() => {});
+    await cache.logout();
+    giveUp();
+    await removing;
+    return Object.keys(localStorage);
+  });
+  assert.deepEqual(noted, []);
+});
+
 test("what another version of the policy stored goes, what is local stays", async () => {
   const page = await world.page();
   await open(page, "a");

@@ -39,7 +39,6 @@ export class World {
   worker = ECHO;
   #server;
   #browser;
-  #pages = [];
   #held = new Map();
 
   static async start() {
@@ -70,9 +69,10 @@ export class World {
 
   /** Ends what a test opened. */
   async leave() {
-    await this.context?.close();
+    const { context } = this;
+    // First: what could not be closed is not what the next test has.
     this.context = undefined;
-    this.#pages = [];
+    await context?.close();
   }
 
   /** A page with `sdk`, a clock that `later(seconds)` moves and `freeze()` stops, and `before` run ahead of everything. */
@@ -111,10 +111,13 @@ export class World {
   }
 
   async close() {
-    await this.leave();
-    await this.#browser.close();
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    try {
+      await this.leave();
+    } finally {
+      this.#server.closeAllConnections();
+      this.#server.close();
+      await this.#browser.close();
+    }
   }
 
   async #answer(request, response) {

@@ -240,11 +240,16 @@ fn cargo(workspace: &Workspace, args: &[&str]) -> Run {
     Run::new("cargo").args(["test", "--no-fail-fast"]).args(args).dir(&workspace.root)
 }
 
+/// How long one file of JavaScript tests may take, in milliseconds. The longest takes a minute and a half; one that hangs fails by its
+/// name instead of holding up the run for ever.
+const FILE_LIMIT: u32 = 600_000;
+
 /// Files, not a directory: what `node --test DIR` means has changed between versions.
 fn node_tests(workspace: &Workspace, scripts: Vec<PathBuf>) -> Run {
     // One at a time: each starts a workerd or a browser.
     Run::new(node::binary())
         .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+        .arg(format!("--test-timeout={FILE_LIMIT}"))
         .args(scripts)
         .dir(&workspace.root)
 }

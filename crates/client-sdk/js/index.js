@@ -67,10 +67,12 @@ export async function open({ user, baseUrl = globalThis.location.origin, credent
       lines = undefined;
     },
     deleteCaches,
-    distrust,
+    // Of a user who has logged out nothing is noted: a write that gives up late may come after the end.
+    distrust: (name, isUntrue) => (isUntrue && state.hasLeft) || distrust(name, isUntrue),
     isDistrusted,
     ended(forGood) {
       state.isOpen = false;
+      state.hasLeft ||= forGood;
       state.stop();
       state.unhear?.();
       state.layers.clear();
