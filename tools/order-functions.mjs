@@ -35,7 +35,9 @@ function bodiesOf(bytes) {
 function inOrder(bodies) {
   const runs = bodies.map(runsOf);
   const owners = new Map();
-  runs.forEach((all, at) => all.forEach((run) => owners.set(run, [...(owners.get(run) ?? []), at])));
+  for (const [at, all] of runs.entries()) {
+    for (const run of all) owners.get(run)?.push(at) ?? owners.set(run, [at]);
+  }
   const telling = runs.map((all) => [...all].filter((run) => owners.get(run).length > 1 && owners.get(run).length < COMMON));
   const shared = bodies.map(() => 0);
   const near = new Map();

@@ -4,10 +4,11 @@
 //! `tests/headers.rs` and `tests/world.rs` run them under a fake clock. [`live`] starts the built edge in workerd in front of [`origin`], an HTTP server of
 //! the test's own; `tests/edge_*.rs` use those. [`broken`] is what such a server may say that is no good HTTP,
 //! [`film`] what one says that has a long body, and [`versions`] what one says that names the version it shows.
-//! [`history`] judges what many clients saw of that, each with its [`jar`] of cookies; [`random`] has them do what
+//! [`counted`] adds up what the answers were. [`history`] judges what many clients saw of that, each with its [`jar`] of cookies; [`random`] has them do what
 //! nobody foresees.
 
 pub mod broken;
+pub mod counted;
 pub mod film;
 pub mod history;
 pub mod jar;

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tiercel_e2e::counted::Counted;
 use tiercel_e2e::jwt::{SECRET, bearer};
 use tiercel_e2e::live::{Got, World, echo, videomi_edge};
 use tiercel_e2e::origin::{Origin, Reply};
@@ -62,48 +63,6 @@ fn told(world: &World, requests: u64) -> Value {
     })
 }
 
-/// What a client was told, by the names of the sums.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Seen {
-    hits: u64,
-    misses: u64,
-    stale: u64,
-    errors: u64,
-    bypass: u64,
-    refused: u64,
-    bytes: u64,
-}
-
-impl Seen {
-    /// By `Cache-Status`.
-    fn add(&mut self, got: &Got) {
-        let cache = got.cache();
-        let what = match got.status {
-            500.. => &mut self.errors,
-            401 | 403 => &mut self.refused,
-            _ if cache.contains("stale-while-revalidate") || cache.contains("stale-if-error") => &mut self.stale,
-            _ if cache.starts_with("hit") || cache.contains("collapsed") => &mut self.hits,
-            _ if cache.contains("fwd=bypass") || cache.contains("fwd=method") => &mut self.bypass,
-            _ => &mut self.misses,
-        };
-        *what += 1;
-        self.bytes += got.body.len() as u64;
-    }
-
-    fn of(stats: &Value, whose: &[&str]) -> Self {
-        let number = |name: &str| number(stats, &[whose, &[name]].concat());
-        Self {
-            hits: number("hits"),
-            misses: number("misses"),
-            stale: number("stale"),
-            errors: number("errors"),
-            bypass: number("bypass"),
-            refused: number("refused"),
-            bytes: number("bytes"),
-        }
-    }
-}
-
 /// A list that stands in for a revoked token is a fallback, from wherever it comes.
 #[test]
 fn a_list_that_stands_in_is_a_fallback() {
@@ -145,7 +104,7 @@ fn a_thousand_requests_add_up() {
         ("POST", "/api/upload", &[&ada]),
         ("HEAD", "/assets/a.css", &[]),
     ];
-    let mut seen = Seen::default();
+    let mut seen = Counted::default();
     for turn in 0..1_000_u32 {
         let (method, path, fields) = requests[turn as usize * 7 % requests.len()];
         let isolate = turn as usize / 3 % 2;
@@ -163,7 +122,7 @@ fn a_thousand_requests_add_up() {
     world.advance(11);
     assert_eq!(world.send_to(1, "POST", STATS, &[&operator()]).status, 405);
     let stats = told(&world, 1_000);
-    assert_eq!(Seen::of(&stats, &["total"]), seen, "{stats}");
+    assert_eq!(Counted::told(&stats["windows"]["all"]["total"]), seen, "{stats}");
     let classes = stats["windows"]["all"]["classes"].as_object().expect("classes");
     let of_classes: u64 = classes.keys().map(|class| number(&stats, &["classes", class, "requests"])).sum();
     assert_eq!(of_classes, 1_000, "each has one class: {stats}");

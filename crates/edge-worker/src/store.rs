@@ -95,7 +95,8 @@ pub(crate) async fn put(plan: &PutPlan, policy: &Policy, body: HeldBody, replace
             (HeldBody::Bytes(bytes, _), _) => write(policy, &plan.key, &convert::with_body(&plan.head, &bytes)?).await,
             (HeldBody::Response(response), Some(length)) => put_streamed(plan, policy, &response, length).await,
             (HeldBody::Response(response), None) => {
-                let entry = convert::stored_response(&plan.head, response.body())?;
+                let body = response.body().map(|body| at_most(&body, plan.max_body as f64));
+                let entry = convert::stored_response(&plan.head, body)?;
                 JsFuture::from(cache()?.put_with_str(&plan.key.url(&policy.name), &entry)).await.map(drop)
             }
         }
@@ -142,6 +143,28 @@ async fn put_streamed(plan: &PutPlan, policy: &Policy, response: &Response, leng
     let entry = convert::stored_response(&plan.head, Some(whole.readable()))?;
     let stored = cache()?.put_with_str(&plan.key.url(&policy.name), &entry);
     JsFuture::from(Promise::all(&Array::of2(&stored, &arriving))).await.map(drop)
+}
+
+#[wasm_bindgen(inline_js = r#"
+export function at_most(body, most) {
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const pass = async () => {
+    let passed = 0;
+    for await (const chunk of body) {
+      passed += chunk.byteLength;
+      if (passed > most) throw new Error("the body is longer than `max-body`");
+      await writer.write(chunk);
+    }
+    await writer.close();
+  };
+  pass().catch((error) => writer.abort(error).catch(() => {}));
+  return readable;
+}
+"#)]
+extern "C" {
+    /// A body that did not say how long it is: it fails when it gets longer than that.
+    fn at_most(body: &ReadableStream, most: f64) -> ReadableStream;
 }
 
 #[wasm_bindgen]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tiercel_e2e::live::Got;
+use tiercel_e2e::counted::Counted;
 
 use crate::origin::{D1, R2};
 
@@ -26,67 +26,7 @@ pub(crate) struct Counts {
     pub(crate) changes: u64,
     /// Reads that reached the origin.
     pub(crate) at_origin: u64,
-    pub(crate) edge: Edge,
-}
-
-/// Answers of the edge, by what they count as.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Edge {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    pub(crate) stale: u64,
-    pub(crate) errors: u64,
-    pub(crate) bypass: u64,
-    pub(crate) refused: u64,
-}
-
-impl Edge {
-    /// Counts an answer, by what a client is told of it.
-    pub(crate) fn add(&mut self, got: &Got) {
-        let cache = got.cache();
-        let what = match got.status {
-            500.. => &mut self.errors,
-            401 | 403 => &mut self.refused,
-            _ if cache.contains("stale-while-revalidate") || cache.contains("stale-if-error") => &mut self.stale,
-            _ if cache.starts_with("hit") || cache.contains("collapsed") => &mut self.hits,
-            _ if cache.contains("fwd=bypass") || cache.contains("fwd=method") => &mut self.bypass,
-            _ => &mut self.misses,
-        };
-        *what += 1;
-    }
-
-    /// What `GET /api/cache/stats` says of a class.
-    pub(crate) fn told(class: &Value) -> Self {
-        let number = |name: &str| class[name].as_u64().unwrap_or(0);
-        Self {
-            hits: number("hits"),
-            misses: number("misses"),
-            stale: number("stale"),
-            errors: number("errors"),
-            bypass: number("bypass"),
-            refused: number("refused"),
-        }
-    }
-
-    pub(crate) fn sum(self, other: Self) -> Self {
-        Self {
-            hits: self.hits + other.hits,
-            misses: self.misses + other.misses,
-            stale: self.stale + other.stale,
-            errors: self.errors + other.errors,
-            bypass: self.bypass + other.bypass,
-            refused: self.refused + other.refused,
-        }
-    }
-
-    /// What a stored answer could have been for (docs/stats.md).
-    const fn answerable(self) -> u64 {
-        self.hits + self.misses + self.stale + self.errors
-    }
-
-    const fn requests(self) -> u64 {
-        self.answerable() + self.bypass + self.refused
-    }
+    pub(crate) edge: Counted,
 }
 
 impl Day {
@@ -104,7 +44,7 @@ impl Day {
             total.repeats_by_device += counts.repeats_by_device;
             total.changes += counts.changes;
             total.at_origin += counts.at_origin;
-            total.edge = total.edge.sum(counts.edge);
+            total.edge += counts.edge;
         }
         total
     }

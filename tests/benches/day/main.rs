@@ -24,11 +24,12 @@ use tiercel_core::engine::Tier;
 use tiercel_core::field::Fields;
 use tiercel_core::head::{RequestHead, ResponseHead};
 use tiercel_core::time::{DeltaSeconds, Timestamp};
+use tiercel_e2e::counted::Counted;
 use tiercel_e2e::jar::Jar;
 use tiercel_e2e::live::World;
 use tiercel_e2e::{START, VIDEOMI, engine, fields, jwt};
 
-use count::{Day, Edge};
+use count::Day;
 use device::{Device, Tiers};
 use script::{Page, Step};
 
@@ -99,7 +100,7 @@ struct Stage {
     devices: BTreeMap<(usize, usize), Device>,
     is_blank: bool,
     /// What the edge has counted until the last evening.
-    told: BTreeMap<String, Edge>,
+    told: BTreeMap<String, Counted>,
     /// What it makes of that.
     recommendations: Value,
 }
@@ -175,12 +176,12 @@ impl Stage {
         let stats: Value = serde_json::from_str(&got.body).unwrap_or_else(|error| panic!("{error}: {got:?}"));
         let classes = stats["windows"]["all"]["classes"].as_object().expect("classes");
         self.recommendations = stats["recommendations"].clone();
-        let told: BTreeMap<String, Edge> =
-            classes.iter().map(|(name, class)| (name.clone(), Edge::told(class))).collect();
+        let told: BTreeMap<String, Counted> =
+            classes.iter().map(|(name, class)| (name.clone(), Counted::told(class))).collect();
         for (name, now) in &told {
             let before = self.told.get(name).copied().unwrap_or_default();
             let seen = day.of(name).edge;
-            assert_eq!(before.sum(seen), *now, "{name}: what clients saw, and what the edge says");
+            assert_eq!(before + seen, *now, "{name}: what clients saw, and what the edge says");
         }
         self.told = told;
         for (class, reads) in self.library.take_reads() {
