@@ -51,6 +51,7 @@ export const RIGHT = [
   `useTiercel()?.close();`,
   `return <TiercelProvider client={cache}><p /><tiercel-inspector client={cache} hidden /></TiercelProvider>;`,
   `return <TiercelProvider client={null} />;`,
+  `return <TiercelProvider client={open({ user: "a" })} />;`,
   `document.createElement("tiercel-inspector").client = cache;`,
 ];
 
@@ -98,5 +99,6 @@ export const WRONG = [
   [2345, `await useLocal("preferences", "order")[1](7);`],
   [2531, `useTiercel().close();`],
   [2741, `return <TiercelProvider><p /></TiercelProvider>;`],
+  [2322, `return <TiercelProvider client={7} />;`],
   [2322, `return <tiercel-inspector client={7} />;`],
 ];

@@ -6,8 +6,11 @@ import type {
 import type { TiercelInspector } from "./inspector.js";
 
 export interface TiercelProviderProps {
-  /** What `open()` gave; `null` until it has: what is below shows that it is loading. */
-  client: Tiercel | null;
+  /**
+   * What `open()` gives, or what it has given; `null` where that is not known yet. Until it is open, what is below shows that it is
+   * loading. The same promise in every render, or it is opened again. Where it fails, the error goes to the error boundary above.
+   */
+  client: Tiercel | PromiseLike<Tiercel> | null;
   children?: ReactNode;
 }
 

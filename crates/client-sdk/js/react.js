@@ -21,22 +21,34 @@ const UNREAD = Object.freeze({ value: undefined, isLoading: true });
 const Context = createContext(undefined);
 
 export function TiercelProvider({ client, children }) {
-  return createElement(Context.Provider, { value: client }, children);
+  const opening = typeof client?.then === "function" ? openingOf(client) : null;
+  useSyncExternalStore(opening?.subscribe ?? unheard, () => opening?.isOver ?? true, () => false);
+  if (opening?.failure) throw opening.failure.error;
+  return createElement(Context.Provider, { value: opening?.isOver ? opening.client : (opening ?? client) }, children);
 }
 
 export function useTiercel() {
-  const client = useContext(Context);
-  if (client === undefined) throw new Error("This component is outside <TiercelProvider>.");
-  return client;
+  const held = useHeld();
+  return held instanceof Opening ? null : held;
+}
+
+/** What the provider has: a cache, one that is being opened, or `null`. */
+function useHeld() {
+  const held = useContext(Context);
+  if (held === undefined) throw new Error("This component is outside <TiercelProvider>.");
+  return held;
 }
 
 export function useResource(cls, params = {}, { keepPrevious = false } = {}) {
-  const client = useTiercel();
+  const held = useHeld();
+  const client = held instanceof Opening ? null : held;
   const key = params === null ? null : resourceKey(cls, params);
   const subscribe = useCallback(
-    (listener) => (client === null || key === null ? () => {} : follow(client, key, () => new Resource(client, key), listener)),
+    (listener) => (client === null || key === null ? unheard() : follow(client, key, () => new Resource(client, key), listener)),
     [client, key],
   );
+  // Now, not when the component is on the screen: until then the answer may be there.
+  if (held !== null && key !== null) begin(held, key, (client) => new Resource(client, key));
   const snapshot = () => {
     if (key === null) return NOTHING;
     return (client === null ? undefined : onPage(client).get(key)?.shown) ?? LOADING;
@@ -51,16 +63,17 @@ export function useResource(cls, params = {}, { keepPrevious = false } = {}) {
 }
 
 export function useMutation(event) {
-  const client = useTiercel();
+  const held = useHeld();
   const [state, setState] = useState({ pending: 0, error: null });
   const mounted = useMounted();
   const mutate = useCallback(
     (options) => {
       const set = (next) => mounted.current && setState(next);
       const run = async () => {
-        if (client === null) throw new Error("There is no cache yet: <TiercelProvider> has `client` null.");
         set(({ pending }) => ({ pending: pending + 1, error: null }));
         try {
+          // At once where it is open: what is optimistic shows with the event.
+          const client = there(held instanceof Opening ? await held.promise : held);
           const done = await client.mutate(event, options);
           set(({ pending, error }) => ({ pending: pending - 1, error }));
           return done;
@@ -74,26 +87,29 @@ export function useMutation(event) {
       running.catch(() => {});
       return running;
     },
-    [client, event, mounted],
+    [held, event, mounted],
   );
   return { mutate, isPending: state.pending > 0, error: state.error };
 }
 
 export function useLocal(store, key) {
-  const client = useTiercel();
+  const held = useHeld();
+  const client = held instanceof Opening ? null : held;
   const id = JSON.stringify({ store, key });
   const subscribe = useCallback(
-    (listener) => (client === null ? () => {} : follow(client, id, () => new LocalValue(client, store, key), listener)),
+    (listener) => (client === null ? unheard() : follow(client, id, () => new LocalValue(client, store, key), listener)),
     [client, store, key, id],
   );
+  if (held !== null) begin(held, id, (client) => new LocalValue(client, store, key));
   const snapshot = () => (client === null ? undefined : onPage(client).get(id)?.shown) ?? UNREAD;
   const { value, isLoading } = useSyncExternalStore(subscribe, snapshot, () => UNREAD);
   const set = useCallback(
     async (value) => {
-      if (client === null) throw new Error("There is no cache yet: <TiercelProvider> has `client` null.");
+      // At once where it is open: React puts the caret of a field at its end that has another text after its event.
+      const client = there(held instanceof Opening ? await held.promise : held);
       await (onPage(client).get(id) ?? new LocalValue(client, store, key)).set(value);
     },
-    [client, store, key, id],
+    [held, store, key, id],
   );
   return [value, set, isLoading];
 }
@@ -129,12 +145,96 @@ function resourceKey(cls, params) {
   return JSON.stringify([cls, given.sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
+/** A cache that is being opened. */
+class Opening {
+  client = null;
+  isOver = false;
+  /** Why it could not be opened. */
+  failure = null;
+  promise;
+  #wanted = new Map();
+  #listeners = new Set();
+
+  constructor(promise) {
+    this.promise = promise;
+    promise.then(
+      (client) => {
+        this.client = client;
+        // Before React hears of it: what it renders then is on its way, or there.
+        if (client) for (const [key, make] of this.#wanted) begin(client, key, make);
+        this.#end();
+      },
+      (error) => {
+        this.failure = { error };
+        this.#end();
+      },
+    );
+  }
+
+  /** What is begun as soon as it is open. */
+  want(key, make) {
+    if (!this.isOver) this.#wanted.set(key, make);
+  }
+
+  subscribe = (listener) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  #end() {
+    this.isOver = true;
+    this.#wanted.clear();
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+const openings = new WeakMap();
+
+/** The same for the same promise, however often it is rendered. */
+function openingOf(promise) {
+  if (!openings.has(promise)) openings.set(promise, new Opening(promise));
+  return openings.get(promise);
+}
+
+/** The cache, for what cannot be done without one. */
+function there(client) {
+  if (!client) throw new Error("There is no cache yet: <TiercelProvider> has `client` null.");
+  return client;
+}
+
+/** Follows nothing. */
+const unheard = () => () => {};
+
 const clients = new WeakMap();
 
 /** What of a cache is on the page: resources and local values. */
 function onPage(client) {
   if (!clients.has(client)) clients.set(client, new Map());
   return clients.get(client);
+}
+
+/** How long something waits for the component that it was begun for, in milliseconds: React may have given that up. */
+const UNCLAIMED = 5_000;
+
+/** Begins what is to be on the page under a key, unless it has been. */
+function begin(held, key, make) {
+  if (held instanceof Opening) {
+    held.want(key, make);
+    return;
+  }
+  const known = onPage(held);
+  if (known.has(key)) return;
+  const begun = make(held);
+  known.set(key, begun);
+  begun.start();
+  setTimeout(leave, UNCLAIMED, known, key, begun);
+}
+
+/** Ends what nobody follows any more. */
+function leave(known, key, followed) {
+  if (followed.listeners.size > 0 || known.get(key) !== followed) return;
+  known.delete(key);
+  followed.stop();
 }
 
 /** Follows what is on the page under a key, or is to be from now on, until the function that this returns is called. */
@@ -147,11 +247,7 @@ function follow(client, key, make, listener) {
   return () => {
     followed.listeners.delete(listener);
     // Later, and only if nobody has come: StrictMode, and a list that is drawn anew, leave and come back at once.
-    setTimeout(() => {
-      if (followed.listeners.size > 0 || known.get(key) !== followed) return;
-      known.delete(key);
-      followed.stop();
-    });
+    setTimeout(leave, 0, known, key, followed);
   };
 }
 
@@ -266,7 +362,7 @@ class LocalValue {
     this.#unsubscribe();
   }
 
-  /** Shows `value` at once: React puts the caret of a field at its end that has another text after its event. */
+  /** Shows `value` at once. */
   async set(value) {
     this.#turn++;
     this.#writing++;

@@ -1,14 +1,8 @@
-import { createElement, useEffect, useState } from "react";
+import { createElement } from "react";
 import { open } from "@tiercel/sdk";
 import { TiercelProvider, useResource } from "@tiercel/sdk/react";
 import { show } from "./sdk-paint.js";
 
-const opening = open({ user: "abc123" });
+const client = open({ user: "abc123" });
 
-function Provider({ children }) {
-  const [client, setClient] = useState(null);
-  useEffect(() => void opening.then(setClient), []);
-  return createElement(TiercelProvider, { client }, children);
-}
-
-show(() => useResource("user-files").data?.data.files, (page) => createElement(Provider, null, page));
+show(() => useResource("user-files").data?.data.files, (page) => createElement(TiercelProvider, { client }, page));
