@@ -52,6 +52,12 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     );
   const isConnected = () => until(async () => /Spotify · Listener/.test(await text(".artists-connection")), "the account is named");
   const shown = (label) => until(() => text(".pages span[aria-live]").then((found) => found === label), `${label} is shown`);
+  /** The edge stores behind its answer. */
+  const isStored = () =>
+    until(
+      () => page.evaluate(async () => /^tiercel-edge; hit/.test((await fetch("/api/user/artists?page=0&limit=20", { cache: "no-store" })).headers.get("cache-status"))),
+      "the edge has stored the list",
+    );
   const spotify = (name, body = {}) => fetch(`${cloud.spotifyUrl}/control/${name}`, { method: "POST", body: JSON.stringify(body) });
   /** What of the origin's resources for artists was asked for since the last call. */
   const asked = async () => (await cloud.atOrigin()).filter((line) => line.startsWith("GET /api/user/artists"));
@@ -108,6 +114,7 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     // What the device has goes, so that the edge is asked.
     const again = () => page.evaluate(() => dispatchEvent(new CustomEvent("videomi:cache-invalidate", { detail: { event: "artist-toggle", params: {} } })));
     await until(async () => (await count(".artist strong")) === 20, "there is a list");
+    await isStored();
     await cloud.control("POST", "clock", { advance_seconds: 3 * 3600 + 60 });
     await spotify("revoke");
     await spotify("expire");
@@ -119,6 +126,7 @@ describe("the demo's artists", { timeout: 180_000 }, () => {
     await press("Reconnect Spotify");
     await until(async () => (await count(".artists-alert")) === 0 && (await count(".artist strong")) === 20, "the list is fresh");
     await isConnected();
+    await isStored();
     // A passing failure is a quieter matter.
     await cloud.control("POST", "clock", { advance_seconds: 3 * 3600 + 60 });
     await spotify("fail", { status: 500, times: 100 });
