@@ -39,7 +39,7 @@ describe("the demo", { timeout: 180_000 }, () => {
       const [tier, count] = chip.textContent.trim().split(/\s+/);
       return [tier, Number(count)];
     })));
-  /** Every key in Ada's database and in the caches. */
+  /** Every key in Ada's database and in the caches, without the escapes of an id. */
   const stored = () =>
     page.evaluate(async () => {
       const keys = [];
@@ -56,8 +56,10 @@ describe("the demo", { timeout: 180_000 }, () => {
         keys.push(...(await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)))));
       }
       database.close();
-      return keys.map(String);
+      return keys.map((key) => decodeURIComponent(key));
     });
+  /** What the device knows of where the one video stopped. */
+  const places = async () => (await stored()).filter((key) => key.includes("progress:v_sunrise_7f3a"));
   /** The list is there and every thumbnail in sight has come. */
   const settled = async () => {
     const missing = () =>
@@ -189,12 +191,16 @@ describe("the demo", { timeout: 180_000 }, () => {
     const id = (await cloud.atOrigin()).find((line) => line.startsWith("DELETE ")).split("/").at(-1);
     const left = await stored();
     assert.ok(left.length > 10, "the stores hold other entries");
-    assert.deepEqual(left.filter((key) => key.includes(id)), []);
+    // The policy leaves its rating, which is everybody's, to its lifetime.
+    assert.deepEqual(left.filter((key) => key.includes(id) && key !== `v1/ratings:${id}`), []);
   });
 
   test("offline the page still works", async () => {
     await page.reload();
     await settled();
+    // As its card does when it is in sight.
+    await page.$eval("tiercel-inspector", ({ client }) => client.get("watch-progress", { fileId: "v_sunrise_7f3a" }).then(() => {}));
+    assert.equal((await places()).length, 1);
     const before = await titles();
     await cloud.close();
     await page.reload();
@@ -202,6 +208,15 @@ describe("the demo", { timeout: 180_000 }, () => {
     await page.waitForSelector(".offline-banner");
     assert.deepEqual(await titles(), before);
     await shoot("6-offline");
+  });
+
+  test("a place reached offline waits, and the one that is known stays", async () => {
+    await page.evaluate(() => document.querySelector(".card-open[aria-label*='Sunrise']").click());
+    await page.waitForSelector("video");
+    await until(() => page.$eval("video", (video) => video.currentTime > 1.2), "the video plays");
+    await page.keyboard.press("Escape");
+    await until(() => page.$$eval(".entry.write", (all) => all.some(({ textContent }) => /PUT \/api\/watch-progress\/v_sunrise_7f3a.*keeps it/.test(textContent))), "the place is kept");
+    assert.equal((await places()).length, 1);
   });
 
   test("a rating given offline waits, and nobody says that the origin has it", async () => {

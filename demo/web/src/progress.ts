@@ -23,7 +23,8 @@ export function useProgress(id: string, name: string, media: RefObject<HTMLMedia
       if (seconds === (saved.current ?? 0)) return;
       saved.current = seconds;
       call("PUT", paths.progress(id), { seconds }, { keepalive }).then(
-        () => cache.happened("watch-progress", { fileId: id }),
+        // Null is what waits for a network: until it has been sent, what the device knows is the best there is.
+        (stored) => stored !== null && cache.happened("watch-progress", { fileId: id }),
         // Not worth a message: the next save, or the next visit, makes it good.
         () => (saved.current = null),
       );
