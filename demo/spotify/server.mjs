@@ -42,7 +42,8 @@ export async function openSpotify({ host = "127.0.0.1", port = 0 } = {}) {
     send(response, route({ url, form, headers: request.headers, base }));
   }
 
-  const server = createServer((request, response) => {
+  // A connection that the server closes just when it is used again is tried anew, and counted twice: none is closed for being idle.
+  const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     answer(request, response).catch((error) => {
       if (!(error instanceof Refusal)) console.error(`spotify: ${error.stack}`);
       const { status = 500, body = { error: "the stand-in has a bug; its log says which" }, headers } = error;

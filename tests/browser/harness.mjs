@@ -76,7 +76,8 @@ export async function site(answer = () => false) {
   let server;
   const listen = (port) =>
     new Promise((resolve, reject) => {
-      server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => void handle(request, response));
+      // A connection that the server closes just when it is used again is tried anew, and counted twice: none is closed for being idle.
+      server = createServer({ maxHeaderSize: 1 << 20, keepAliveTimeout: 600_000 }, (request, response) => void handle(request, response));
       // A test that fails before it can take the site down must not keep the process, and with it the whole run, alive.
       server.unref();
       server.once("error", reject);

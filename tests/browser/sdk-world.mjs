@@ -43,7 +43,8 @@ export class World {
 
   static async start() {
     const world = new World();
-    world.#server = createServer((request, response) => world.#answer(request, response).catch((error) => response.destroy(error)));
+    // A connection that the server closes just when it is used again is tried anew, and counted twice: none is closed for being idle.
+    world.#server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => world.#answer(request, response).catch((error) => response.destroy(error)));
     await new Promise((resolve) => world.#server.listen(0, "127.0.0.1", resolve));
     world.url = `http://localhost:${world.#server.address().port}`;
     const executablePath = process.env.CHROME ?? ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((file) => existsSync(file));

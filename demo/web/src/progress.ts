@@ -24,7 +24,9 @@ export function useProgress(id: string, name: string, media: RefObject<HTMLMedia
       saved.current = seconds;
       call("PUT", paths.progress(id), { seconds }, { keepalive }).then(
         // Null is what waits for a network: until it has been sent, what the device knows is the best there is.
-        (stored) => stored !== null && cache.happened("watch-progress", { fileId: id }),
+        async (stored) => {
+          if (stored !== null) await cache.happened("watch-progress", { fileId: id });
+        },
         // Not worth a message: the next save, or the next visit, makes it good.
         () => (saved.current = null),
       );
