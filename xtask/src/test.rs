@@ -240,7 +240,7 @@ fn cargo(workspace: &Workspace, args: &[&str]) -> Run {
     Run::new("cargo").args(["test", "--no-fail-fast"]).args(args).dir(&workspace.root)
 }
 
-/// How long one file of JavaScript tests may take, in milliseconds. The longest takes a minute and a half; one that hangs fails by its
+/// How long one file of JavaScript tests may take, in milliseconds. The longest takes a minute or two; one that hangs fails by its
 /// name instead of holding up the run for ever.
 const FILE_LIMIT: u32 = 600_000;
 
